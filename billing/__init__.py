@@ -1,0 +1,1 @@
+"""Money: plans, subscriptions, Stripe."""

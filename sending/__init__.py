@@ -1,0 +1,1 @@
+"""What leaves, when, by which way, and what became of it."""
