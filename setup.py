@@ -3,11 +3,34 @@
 from setuptools import find_namespace_packages, setup
 
 ROOMS = ("platform", "tenants", "billing", "sending", "inbound", "webui", "migrations")
-packages = [room for room in ROOMS]
-packages += [f"{room}.{name}" for room in ROOMS for name in find_namespace_packages(where=room, exclude=["assets*", "*.node_modules*", "*__pycache__*"])]
+packages = list(ROOMS)
+packages += [
+    f"{room}.{name}"
+    for room in ROOMS
+    for name in find_namespace_packages(where=room, exclude=["assets*", "*.node_modules*", "*__pycache__*"])
+]
 
 setup(
     packages=[f"posthouse.{name}" for name in packages],
     package_dir={f"posthouse.{room}": room for room in ROOMS},
-    package_data={"": ["*.html", "*.txt", "*.xml", "*.json", "*.toml", "*.css", "*.js", "*.svg", "*.png", "*.woff2", "*.sql", "*.csv", "*.mjml", "*.mako", "*.lua", "py.typed"]},
+    package_data={
+        "": [
+            "*.html",
+            "*.txt",
+            "*.xml",
+            "*.json",
+            "*.toml",
+            "*.css",
+            "*.js",
+            "*.svg",
+            "*.png",
+            "*.woff2",
+            "*.sql",
+            "*.csv",
+            "*.mjml",
+            "*.mako",
+            "*.lua",
+            "py.typed",
+        ]
+    },
 )
