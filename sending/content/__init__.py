@@ -1,0 +1,1 @@
+"""What a message says: compiled once, personal parts filled in per recipient, signed, ready for the wire."""

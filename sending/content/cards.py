@@ -1,0 +1,46 @@
+"""What goes into the composer and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+class RenderFailed(Exception):
+    """This one message can't be made; `reason` is a sentence for the tenant, `code` is stable. Others are not concerned."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageCard:
+    """One recipient's copy, as the composer needs it.
+
+    `fields` are the contact's fields (or a single message's own), by name; None and a missing name are the same.
+    `at` is the time in the Date header. With the same card the composer makes the same bytes, so a repeated copy is
+    recognised by its Message-ID.
+    """
+
+    message_id: int
+    recipient: str
+    at: datetime
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A message as it goes over the wire: CRLF lines, dot-stuffed, signed, without the closing dot line.
+
+    `size` is the length of `data` in bytes (for MAIL's SIZE). `smtputf8` is true where the address can't be written in
+    ASCII, so that the route must offer SMTPUTF8 (RFC 6531).
+    """
+
+    return_path: str
+    recipient: str
+    size: int
+    data: bytes
+    smtputf8: bool = False
