@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from posthouse.sending import tokens
 from posthouse.sending.tokens import Mint, TokenClaims, read_address
 
