@@ -1,0 +1,118 @@
+"""The rules as data: read once from the TOML files beside this module."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from posthouse.sending.replies.cards import Reason
+
+RULE_FILES = ("providers.toml", "texts.toml", "codes.toml")
+"""In the order in which they are asked: a provider's own mark, then words, then bare codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: every condition that it has must hold; within one condition any alternative does.
+
+    A phrase may hold ` * `: its pieces must then occur in that order.
+    """
+
+    name: str
+    reason: str
+    evidence: str
+    phrases: tuple[tuple[str, ...], ...]
+    unless: tuple[tuple[str, ...], ...]
+    statuses: frozenset[str]
+    unless_statuses: frozenset[str]
+    codes: frozenset[int]
+    stages: frozenset[str]
+    groups: frozenset[str]
+    pattern: re.Pattern[str] | None
+
+    def fits(self, text: str, status: str, code: int, stage: str, group: str) -> bool:
+        """Does the rule apply to a tidied text with these codes?"""
+        return self._fits_codes(status, code, stage, group) and self._fits_words(text)
+
+    def _fits_codes(self, status: str, code: int, stage: str, group: str) -> bool:
+        if self.statuses and not _status_fits(self.statuses, status):
+            return False
+        if self.unless_statuses and _status_fits(self.unless_statuses, status):
+            return False
+        if (self.codes and code not in self.codes) or (self.stages and stage not in self.stages):
+            return False
+        return not self.groups or group in self.groups
+
+    def _fits_words(self, text: str) -> bool:
+        if self.pattern is not None and not self.pattern.search(text):
+            return False
+        if self.phrases and not says_any(text, self.phrases):
+            return False
+        return not (self.unless and says_any(text, self.unless))
+
+
+def says_any(text: str, phrases: tuple[tuple[str, ...], ...]) -> bool:
+    """Does the text hold one of the phrases, the pieces of each in order?"""
+    return any(phrase[0] in text and (len(phrase) == 1 or _in_order(text, phrase)) for phrase in phrases)
+
+
+def _in_order(text: str, pieces: tuple[str, ...]) -> bool:
+    at = 0
+    for piece in pieces:
+        at = text.find(piece, at)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+def _status_fits(wanted: frozenset[str], status: str) -> bool:
+    # "x.1.1" stands for 4.1.1 and 5.1.1: the class says how final it is, not why.
+    return bool(status) and (status in wanted or f"x{status[1:]}" in wanted)
+
+
+@cache
+def reasons() -> dict[str, Reason]:
+    """The vocabulary by name."""
+    return {name: Reason(name=name, **facts) for name, facts in _read("reasons.toml").items()}
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule, in the order in which they are asked."""
+    return tuple(_rule(name, facts) for file in RULE_FILES for name, facts in _read(file).items())
+
+
+def _read(file: str) -> dict[str, dict[str, object]]:
+    return tomllib.loads(resources.files("posthouse.sending.replies").joinpath(file).read_text(encoding="utf-8"))
+
+
+def _rule(name: str, facts: dict[str, object]) -> Rule:
+    known = {"reason", "evidence", "phrases", "unless", "statuses", "unless_statuses", "codes", "stages", "groups", "pattern"}
+    if unknown := set(facts) - known:
+        raise ValueError(f"rule {name}: unknown {sorted(unknown)}")
+    if facts["reason"] not in reasons():
+        raise ValueError(f"rule {name}: unknown reason {facts['reason']!r}")
+    pattern = facts.get("pattern")
+    return Rule(
+        name=name,
+        reason=str(facts["reason"]),
+        evidence=str(facts["evidence"]),
+        phrases=_phrases(facts.get("phrases")),
+        unless=_phrases(facts.get("unless")),
+        statuses=frozenset(map(str, _list(facts.get("statuses")))),
+        unless_statuses=frozenset(map(str, _list(facts.get("unless_statuses")))),
+        codes=frozenset(int(str(code)) for code in _list(facts.get("codes"))),
+        stages=frozenset(map(str, _list(facts.get("stages")))),
+        groups=frozenset(map(str, _list(facts.get("groups")))),
+        pattern=re.compile(str(pattern)) if pattern else None,
+    )
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _phrases(value: object) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(str(phrase).lower().split(" * ")) for phrase in _list(value))
