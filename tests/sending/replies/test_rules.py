@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from posthouse.sending.replies.rulebook import reasons, rules
 from posthouse.sending.replies.rules import classify
 
