@@ -1,0 +1,84 @@
+"""One real PostgreSQL and Redis for a test process, and databases cloned from a migrated template in milliseconds.
+
+With pytest-xdist every worker is a process and so has servers of its own: nothing is shared and nothing collides. The
+servers end with the process, however it ends. Use `services()`; the first call starts them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import redis as redis_client
+from psycopg import sql
+
+from posthouse.platform.embedded import postgres, redis
+
+TEMPLATE = "template_migrated"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The running servers; `admin_url` and `redis_url` are for the administrator."""
+
+    data: Path
+    admin_url: str
+    redis_url: str
+
+    def template(self, migrate: Callable[[str], None]) -> str:
+        """Make the template database once with `migrate(url)`, which must close its connections; returns its name."""
+        if not self._exists(TEMPLATE):
+            unfinished = f"{TEMPLATE}_unfinished"
+            self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", unfinished)
+            self._execute("CREATE DATABASE {}", unfinished)
+            migrate(postgres.url(self.data, database=unfinished))
+            self._execute("ALTER DATABASE {} RENAME TO {}", unfinished, TEMPLATE)
+        return TEMPLATE
+
+    def database(self, *, template: str = "template1") -> str:
+        """Make a database as a copy of `template`; returns the administrator's address of it."""
+        name = f"test_{next(_numbers)}"
+        self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
+        return postgres.url(self.data, database=name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database made by `database`, cutting off whoever still uses it."""
+        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", str(name))
+
+    def empty_redis(self) -> str:
+        """Forget every key; returns the address."""
+        with redis_client.Redis.from_url(self.redis_url) as connection:
+            connection.flushall()
+        return self.redis_url
+
+    def _exists(self, name: str) -> bool:
+        with psycopg.connect(self.admin_url) as connection:
+            return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+_numbers = itertools.count(1)
+
+
+@functools.cache
+def services() -> Services:
+    """Start the servers of this process at the first call. They and their folder go when the process ends."""
+    data = Path(tempfile.mkdtemp(prefix="posthouse-test-"))
+    data.chmod(0o711)
+    atexit.register(shutil.rmtree, data, ignore_errors=True)
+    database = postgres.start(data, durable=False)
+    atexit.register(database.stop)
+    doorbell = redis.start(data, durable=False)
+    atexit.register(doorbell.stop)
+    return Services(data, postgres.url(data, database="postgres"), doorbell.url)
