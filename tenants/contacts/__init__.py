@@ -1,0 +1,1 @@
+"""Whom a tenant writes to, and what it knows about them."""

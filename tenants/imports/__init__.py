@@ -1,0 +1,1 @@
+"""Files of contacts from elsewhere, and what became of each row."""

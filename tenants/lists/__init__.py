@@ -1,0 +1,1 @@
+"""Named groups of contacts, and each contact's consent to one group."""

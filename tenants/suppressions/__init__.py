@@ -1,0 +1,1 @@
+"""Addresses that are not to be written to, and why."""
