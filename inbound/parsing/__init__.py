@@ -1,0 +1,1 @@
+"""Understand a mail that came back: pure functions from bytes to facts, safe for any input."""

@@ -1,0 +1,115 @@
+"""Read a mail that came in: the ordered list of questions, the first yes decides."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from posthouse.inbound.parsing.arf import is_authentication_notice, read_feedback
+from posthouse.inbound.parsing.autoreply import is_auto_reply, is_marked_automatic
+from posthouse.inbound.parsing.bounces import looks_returned, read_status_report, read_written_report
+from posthouse.inbound.parsing.cards import Feedback, Kind, Understood
+from posthouse.inbound.parsing.ids import find_ids, of_address
+from posthouse.inbound.parsing.letter import Letter, read_letter
+from posthouse.inbound.parsing.unsubscribe import asks_to_leave
+
+_DMARC = re.compile(r"report[ _-]?domain:|dmarc aggregate|\bdmarc\b.{0,40}report|report.{0,40}\bdmarc\b", re.IGNORECASE)
+_PACKED = (
+    "application/gzip",
+    "application/x-gzip",
+    "application/zip",
+    "application/x-zip-compressed",
+    "application/x-zip",
+    "application/xml",
+    "text/xml",
+    "application/octet-stream",
+)
+
+
+def read(raw: bytes, envelope_recipients: tuple[str, ...] = ()) -> Understood:
+    """Understand a mail: pure, never raises, for any bytes; it decides nothing about whether the mail may be believed.
+
+    `envelope_recipients` are the addresses of RCPT, empty when unknown. The order of questions matters: reports are often
+    marked as automatic answers too, so they are asked for first.
+    """
+    letter = read_letter(raw)
+    found = next(
+        (answer for ask in QUESTIONS if (answer := ask(letter, envelope_recipients)) is not None), Understood(Kind.UNKNOWN, "nothing-known")
+    )
+    return replace(
+        found,
+        subject=letter.subject,
+        sender=letter.sender,
+        ids=find_ids(letter, envelope_recipients),
+        automatic=is_marked_automatic(letter),
+        trouble=letter.mail.trouble,
+    )
+
+
+def _complaint(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    feedback = read_feedback(letter)
+    if feedback is not None:
+        return Understood(Kind.COMPLAINT, "feedback-report" if letter.feedback_parts else "provider-form", feedback=feedback)
+    if is_authentication_notice(letter):
+        return Understood(Kind.COMPLAINT, "authentication-notice", feedback=Feedback("auth-failure"))
+    return None
+
+
+def _receipt(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    is_receipt = letter.report_type == "disposition-notification" or any(
+        part.content_type == "message/disposition-notification" for part in letter.mail.parts
+    )
+    return Understood(Kind.RECEIPT, "disposition-notification") if is_receipt else None
+
+
+def _dmarc(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    packed = any(part.content_type in _PACKED for part in letter.mail.parts)
+    return Understood(Kind.DMARC_REPORT, "dmarc-subject") if packed and _DMARC.search(letter.subject) else None
+
+
+def _tls(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    is_report = letter.report_type == "tlsrpt" or any(part.content_type.startswith("application/tlsrpt") for part in letter.mail.parts)
+    return Understood(Kind.TLS_REPORT, "tlsrpt-type") if is_report else None
+
+
+def _status_report(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    outcomes = read_status_report(letter) if letter.status_parts else []
+    return Understood(Kind.BOUNCE, "delivery-status", outcomes=tuple(outcomes)) if outcomes else None
+
+
+def _written_report(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    if not letter.status_parts and (not looks_returned(letter) or _answers_automatically(letter)):
+        return None
+    return Understood(Kind.BOUNCE, "written-report", outcomes=tuple(read_written_report(letter)))
+
+
+def _answers_automatically(letter: Letter) -> bool:
+    return is_auto_reply(letter) and not letter.get("x-failed-recipients") and letter.report_type != "delivery-status"
+
+
+def _auto_reply(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    return Understood(Kind.AUTO_REPLY, "automatic-answer", outcomes=()) if is_auto_reply(letter) else None
+
+
+def _unsubscribe(letter: Letter, envelope: tuple[str, ...]) -> Understood | None:
+    if any((found := of_address(address)) and found[0] == "unsubscribe" for address in envelope):
+        return Understood(Kind.UNSUBSCRIBE, "unsubscribe-address")
+    return Understood(Kind.UNSUBSCRIBE, "asks-to-leave") if asks_to_leave(letter) and not is_marked_automatic(letter) else None
+
+
+def _reply(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    answers = letter.get("in-reply-to") or re.match(r"\s*(?:re|aw|sv|antw)\s*:", letter.subject, re.IGNORECASE)
+    return Understood(Kind.REPLY, "answers-a-mail") if answers and not is_marked_automatic(letter) else None
+
+
+QUESTIONS: tuple[Callable[[Letter, tuple[str, ...]], Understood | None], ...] = (
+    _complaint,
+    _receipt,
+    _tls,
+    _dmarc,
+    _status_report,
+    _written_report,
+    _auto_reply,
+    _unsubscribe,
+    _reply,
+)
+"""Asked in this order; each looks at one thing."""
