@@ -29,6 +29,8 @@ _WORDS = re.compile(
     r"email abuse report|feedback loop|junk e?mail reporting|complained about|marked (?:this|the) (?:message|e-?mail) as|reported (?:as|this)[^.\n]{0,40}(?:spam|junk|abuse)|received a complaint|spam button",
     re.IGNORECASE,
 )
+# Apple's mail programs send this for the person who pressed "unsubscribe".
+_LEFT_BY_CLIENT = re.compile(r"apple mail sent this email to unsubscribe", re.IGNORECASE)
 _AUTH_WORDS = re.compile(
     r"(?:dmarc|spf|dkim)[^.\n]{0,60}(?:fail|violation|reject)|authentication failure report|failed dmarc|this is (?:an authentication|a (?:dmarc|spf))",
     re.IGNORECASE,
@@ -39,6 +41,8 @@ def read_feedback(letter: Letter) -> Feedback | None:
     """The complaint that a letter is, or None."""
     if letter.feedback_parts or letter.report_type == "feedback-report":
         return _from_report(letter)
+    if _LEFT_BY_CLIENT.search(letter.text[:500]):
+        return Feedback(kind="opt-out", recipients=tuple(addresses(letter.sender)[:1]))
     if _is_provider_form(letter):
         return _from_provider_form(letter)
     return None

@@ -14,7 +14,7 @@ from posthouse.sending.replies.rules import classify
 TEXT_KEPT = 500  # characters of the deciding passage that are kept, as security.md G3 asks for replies
 
 _FROM_DAEMON = re.compile(
-    r"mailer-?daemon|mail delivery|postmaster|delivery (?:sub)?system|mail system|mail administrator|system administrator|^\W*<>|mdaemon|bounce|^ndr@|mail-daemon|undeliver|virus|gateway|imss@|delivery-?notif",
+    r"mailer-?daemon|post_master|mail delivery|postmaster|delivery (?:sub)?system|mail system|mail administrator|system administrator|^\W*<>|mdaemon|bounce|^ndr@|mail-daemon|undeliver|virus|gateway|imss@|delivery-?notif",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
@@ -27,7 +27,7 @@ _SUBJECT = re.compile(
 _BODY = re.compile(
     r"(?:could not|cannot|can not|can't|couldn't|was not|wasn't|not be|unable to be|has not been|have not been|not yet been|did not)[^.\n]{0,20} (?:deliver|reach|send|sent|receiv)"
     r"|(?:unable|not able|failed|failure|error|errors|problem|impossible)[^.\n]{0,40}\b(?:deliver|reach|sending|relay)|undeliver|delivery (?:has )?(?:failed|error|problem|attempts)|permanent (?:fatal )?error|returned to sender|could not be (?:delivered|sent|processed)"
-    r"|final-recipient:|diagnostic-code:|transcript of session|does not exist|user unknown|unknown user|no such user|mailbox (?:is )?full|over quota|not accepting mail|invalid final delivery|rejected by|has been delayed|delivery of email"
+    r"|final-recipient:|diagnostic-code:|transcript of session|was (?:automatically |not accepted|rejected)|does not exist|user unknown|unknown user|no such user|mailbox (?:is )?full|over quota|not accepting mail|invalid final delivery|rejected by|has been delayed|delivery of email"
     r"|(?:is|are) (?:not|no longer) (?:a )?(?:valid|active|known)|送信できませんでした|配信できません|не может быть доставлено|nicht zugestellt|не доставлено|duplicated message-id|\[failed\]|no message collected|failure reasons",
     re.IGNORECASE,
 )
@@ -57,7 +57,8 @@ def read_written_report(letter: Letter) -> list[Outcome]:
         else []
     )
     if written:
-        return _without_repeats([_from_block(letter, block, []) for block in written])
+        passages = read_passages(letter)
+        return _without_repeats([_from_block(letter, block, passages) for block in written])
     return [_from_passage(letter, passage) for passage in read_passages(letter)]
 
 
@@ -79,13 +80,12 @@ def _is_answer(letter: Letter) -> bool:
 def _from_block(letter: Letter, block: RecipientBlock, passages: list[Passage]) -> Outcome:
     passage = _passage_of(block, passages)
     words = block.diagnostic if len(block.diagnostic) > 8 or not passage else f"{block.diagnostic} {passage}"
-    statuses = [status for status in (block.status, *find_statuses(block.diagnostic)) if status]
-    status = best_status(statuses) or best_status(find_statuses(words))
+    status = best_status([found for found in (block.status, *find_statuses(words)) if found])
     code = find_code(block.diagnostic) or find_code(words)
     stage = find_stage(block.diagnostic) or find_stage(passage)
     if block.action in ("delivered", "relayed", "expanded"):
         return Outcome(
-            block.recipient or None,
+            _recipient_of(block, passages),
             block.action,
             status,
             2,
@@ -101,7 +101,7 @@ def _from_block(letter: Letter, block: RecipientBlock, passages: list[Passage]) 
     action = block.action or ("delayed" if _is_delay(letter) else "failed")
     class_ = int(status[0]) if status else told.class_
     return Outcome(
-        recipient=block.recipient or None,
+        recipient=_recipient_of(block, passages),
         action=action,
         status=status,
         class_=class_ or (4 if action == "delayed" else 5),
@@ -128,8 +128,15 @@ def _passage_of(block: RecipientBlock, passages: list[Passage]) -> str:
     return same[0] if same else passages[0].text if len(passages) == 1 else ""
 
 
+def _recipient_of(block: RecipientBlock, passages: list[Passage]) -> str | None:
+    # Sendmail names only the host of a route; the words then name the recipient.
+    return block.recipient or (passages[0].recipient if len(passages) == 1 else None)
+
+
 def _from_passage(letter: Letter, passage: Passage) -> Outcome:
     words = passage.text
+    if not _CODED.search(words) and len(letter.text) < 8_000 and _CODED.search(letter.text):
+        words = letter.text
     told = classify(0, None, words)
     if told.reason in ("undefined", "onhold") and words != letter.text:
         told = _second(0, told.status, letter.text, "") or told

@@ -59,7 +59,7 @@ def _block(fields: dict[str, str]) -> RecipientBlock:
     final, original = address_of(fields.get("final-recipient", "")), address_of(fields.get("original-recipient", ""))
     actual = address_of(fields.get("x-actual-recipient", ""))
     kind, diagnostic = _typed(fields.get("diagnostic-code", ""))
-    best = final if "@" in final else original or actual or final
+    best = final if "@" in final[1:] else original or actual or final
     return RecipientBlock(
         recipient=best,
         alternative=original if original != best else actual,
@@ -85,7 +85,7 @@ def address_of(value: str) -> str:
     if found:
         return found[0]
     bare = _COMMENT.sub("", rest).strip().strip("<>\"'").strip()
-    return bare if bare and " " not in bare and len(bare) <= 320 else ""
+    return bare if bare and bare[0] != "@" and " " not in bare and len(bare) <= 320 else ""
 
 
 def _unescape(found: re.Match[str]) -> str:

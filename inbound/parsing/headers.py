@@ -13,7 +13,7 @@ _FIELD = re.compile(r"^([!-9;-~]{1,128})[ \t]*:[ \t]*(.*)$", re.DOTALL)
 _WORD = re.compile(r"=\?([\w.:+-]{1,64}?)(?:\*[\w-]{1,32})?\?([bBqQ])\?([^?\s]{0,8192}|[^?]{0,8192})\?=")
 _BETWEEN_WORDS = re.compile(r"\?=\s+=\?")
 _PARAMETER = re.compile(r";\s*([\w!#$%&'*+.^`{|}~-]{1,64})\s*=\s*(?:\"((?:[^\"\\]|\\.){0,2000})\"|([^;\s]{0,2000}))")
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'|]{1,128}@[^\s<>()\[\],;:\"'@|]{1,255}")
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'|@]{1,128}@[^\s<>()\[\],;:\"'@|]{1,255}")
 _QUOTED_ADDRESS = re.compile(r"\"(?:[^\"\\\r\n]|\\.){1,128}\"@[A-Za-z0-9.-]{1,255}")
 
 
@@ -100,6 +100,6 @@ def addresses(value: str) -> list[str]:
 
 
 def _trim(address: str) -> str:
-    address = address.strip(".'`*!?=/\\").removeprefix("mailto:").removeprefix("rfc822;")
+    address = address.strip(".'`*!/\\" if address.startswith("=?") else ".'`*!?=/\\").removeprefix("mailto:").removeprefix("rfc822;")
     local, _, domain = address.rpartition("@")
     return f"{local}@{domain.rstrip('.-_')}" if local and domain.rstrip(".-_") else ""

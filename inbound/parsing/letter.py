@@ -34,6 +34,7 @@ _ORIGINAL_STARTS = re.compile(
     r"|^>?(?:received: (?:from|by|\()|return-path: ?<|dkim-signature: |x-google-smtp-source: )",
     re.IGNORECASE | re.MULTILINE,
 )
+_FROM_MACHINE = re.compile(r"return-path: ?<>|(?:[^\n]+\n){0,60}?from: ?[^\n]*mailer-daemon", re.IGNORECASE)
 _ORIGINAL_TYPES = (
     "message/rfc822",
     "message/global",
@@ -82,6 +83,11 @@ def read_letter(raw: bytes) -> Letter:
     root = mail.root
     text, status, feedback, originals = _walk(mail)
     text, behind = _cut_original(text[:TEXT_LIMIT])
+    if _FROM_MACHINE.match(behind):
+        # A report that was passed on by hand: the report below is what is meant.
+        inside = behind.partition("\n\n")[2]
+        again, behind = _cut_original(inside)
+        text += again
     if behind:
         originals.append(_original_fields(behind))
     return Letter(
@@ -102,12 +108,13 @@ def _walk(mail: Mail) -> tuple[str, list[str], list[str], list[Fields]]:
     feedback: list[str] = []
     originals: list[Fields] = []
     given_back: set[int] = set()
+    inner: list[str] = []
     for part in mail.parts:
         inside = id(part) in given_back
         if inside or part.content_type in _ORIGINAL_TYPES:
             given_back.update(id(child) for child in part.children)
         if part.content_type in _STATUS_TYPES:
-            status.append(part.text())
+            (inner if inside else status).append(part.text())
         elif part.content_type == "message/feedback-report":
             feedback.append(part.text())
         elif part.content_type.endswith("headers") and part.content_type in _ORIGINAL_TYPES:
@@ -118,7 +125,8 @@ def _walk(mail: Mail) -> tuple[str, list[str], list[str], list[Fields]]:
             texts.append((part.content_type, part.text()[: TEXT_LIMIT * 2]))
         elif not inside and part.content_type.startswith("multipart/") and not part.children:
             texts.append(("text/plain", part.text()[: TEXT_LIMIT * 2]))
-    return _own_words(texts), status, feedback, originals
+    # A forwarder may wrap a whole report in message/rfc822; a report that itself returns a report speaks for itself.
+    return _own_words(texts), status or inner, feedback, originals
 
 
 def _is_file(part: Part) -> bool:

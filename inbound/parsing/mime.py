@@ -102,8 +102,8 @@ def _split(body: bytes, boundary: bytes) -> list[bytes]:
     marker = b"--" + boundary
     pieces: list[bytes] = []
     start = -1
-    at = 0 if body.startswith(marker) else body.find(b"\n" + marker) + 1
-    while at > 0 or (at == 0 and body.startswith(marker)):
+    at = 0 if body.startswith(marker) else _next_line(body, marker, 0)
+    while at >= 0:
         end = body.find(b"\n", at)
         end = len(body) if end < 0 else end
         rest = body[at + len(marker) : end].strip()
@@ -115,10 +115,15 @@ def _split(body: bytes, boundary: bytes) -> list[bytes]:
                 return pieces
         if len(pieces) > PART_LIMIT:
             return pieces
-        at = body.find(b"\n" + marker, max(end - 1, at + 1)) + 1
+        at = _next_line(body, marker, max(end - 1, at + 1))
     if 0 <= start < len(body):
         pieces.append(body[start:])
     return pieces
+
+
+def _next_line(body: bytes, marker: bytes, start: int) -> int:
+    found = body.find(b"\n" + marker, start)
+    return found + 1 if found >= 0 else -1
 
 
 def _part(data: bytes, depth: int) -> Part:

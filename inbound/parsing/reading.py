@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from posthouse.inbound.parsing.arf import is_authentication_notice, read_feedback
-from posthouse.inbound.parsing.autoreply import is_auto_reply, is_marked_automatic
+from posthouse.inbound.parsing.autoreply import is_auto_reply, is_marked_automatic, speaks_automatically
 from posthouse.inbound.parsing.bounces import looks_returned, read_status_report, read_written_report
 from posthouse.inbound.parsing.cards import Feedback, Kind, Understood
 from posthouse.inbound.parsing.ids import find_ids, of_address
 from posthouse.inbound.parsing.letter import Letter, read_letter
+from posthouse.inbound.parsing.notices import complaint_of, outcomes_of, read_notice
 from posthouse.inbound.parsing.unsubscribe import asks_to_leave
 
 _DMARC = re.compile(r"report[ _-]?domain:|dmarc aggregate|\bdmarc\b.{0,40}report|report.{0,40}\bdmarc\b", re.IGNORECASE)
@@ -43,6 +44,17 @@ def read(raw: bytes, envelope_recipients: tuple[str, ...] = ()) -> Understood:
         automatic=is_marked_automatic(letter),
         trouble=letter.mail.trouble,
     )
+
+
+def _notice(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    notice = read_notice(letter)
+    if notice is None:
+        return None
+    feedback = complaint_of(notice)
+    if feedback is not None:
+        return Understood(Kind.COMPLAINT, "ses-notice", feedback=feedback)
+    outcomes = outcomes_of(notice)
+    return Understood(Kind.BOUNCE, "ses-notice", outcomes=tuple(outcomes)) if outcomes else None
 
 
 def _complaint(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
@@ -83,7 +95,7 @@ def _written_report(letter: Letter, _envelope: tuple[str, ...]) -> Understood | 
 
 
 def _answers_automatically(letter: Letter) -> bool:
-    return is_auto_reply(letter) and not letter.get("x-failed-recipients") and letter.report_type != "delivery-status"
+    return speaks_automatically(letter) and not letter.get("x-failed-recipients") and letter.report_type != "delivery-status"
 
 
 def _auto_reply(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
@@ -102,6 +114,7 @@ def _reply(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
 
 
 QUESTIONS: tuple[Callable[[Letter, tuple[str, ...]], Understood | None], ...] = (
+    _notice,
     _complaint,
     _receipt,
     _tls,

@@ -16,9 +16,9 @@ _SPACES = re.compile(r"\s+")
 _STAGE = re.compile(
     r"(?P<dot>in reply to end of data|after end of data|end of message|your message was rejected after|like our final data"
     r"|after i sent the message|in response to end of data|step: data send|bdat command)"
-    r"|(?P<rcpt>in reply to rcpt to|after rcpt to|>>> rcpt to|did not like our rcpt to|\[rcpt_to\]|rcpt to response|while talking to .{0,80}rcpt to"
+    r"|(?P<rcpt>in reply to rcpt to|after rcpt (?:to|command)|>>> rcpt to|did not like our rcpt to|\[rcpt_to\]|rcpt to response|while talking to .{0,80}rcpt to"
     r"|does not like recipient|in rcpt to\b|for rcpt to command|rcpt to:<[^>]*> \.\.\.|step: rcpt|\(rcpt\)|state 1[34]\b)"
-    r"|(?P<mail>in reply to mail from|after mail from|>>> mail from|did not like our mail from|\[mail_from\]|but sender was rejected|step: mail|\(mail\))"
+    r"|(?P<mail>in reply to mail from|after mail (?:from|command)|>>> mail from|did not like our mail from|\[mail_from\]|but sender was rejected|step: mail|\(mail\))"
     r"|(?P<data>in reply to data command|after data\b|>>> data|did not like our data|for text command|\(data\))"
     r"|(?P<helo>in reply to [eh][eh]lo|after [eh][eh]lo|while performing the [eh][eh]lo|but my name was rejected)"
     r"|(?P<connect>refused to talk to me|after initial connection|but greeting failed|while receiving the initial server greeting)"
@@ -45,13 +45,15 @@ def find_code(text: str) -> int:
 def find_stage(text: str) -> Stage:
     """The last command that the text says was answered, or UNKNOWN."""
     stage = Stage.UNKNOWN
-    for found in _STAGE.finditer(text[:LONGEST_TEXT].lower()):
+    for found in _STAGE.finditer(_SPACES.sub(" ", text[:LONGEST_TEXT].lower())):
         stage = _STAGES[found.lastgroup or ""]
     return stage
 
 
 def best_status(candidates: list[str]) -> str | None:
     """The most telling enhanced code: a full one before x.0.0 and x.x.0 (RFC 3463 3.1: undefined), else the first."""
+    # A transcript quotes successes before the failure: "250 2.1.5 Ok" says nothing about it.
+    candidates = [status for status in candidates if status[0] != "2"] or candidates
     if not candidates:
         return None
     return max(candidates, key=lambda status: _weight(status, candidates))
