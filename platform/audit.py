@@ -1,0 +1,44 @@
+"""The append-only record of who did what, to what, for whom, why and from where.
+
+The row goes to the log of the scope's own reach: a tenant sees what was done in it, by whomever. No database role may
+change or delete a row.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from posthouse.platform import clock
+from posthouse.platform.db import session
+from posthouse.platform.scope import Reach, Scope
+from sqlalchemy.dialects.postgresql import JSONB
+
+_COLUMNS = "at, actor_kind, actor_id, actor_label, verb, subject, subject_id, reason, origin, request_id, facts"
+_VALUES = ":at, :actor_kind, :actor_id, :actor_label, :verb, :subject, :subject_id, :reason, :origin, :request_id, :facts"
+_INSERT = {
+    Reach.TENANT: f"INSERT INTO tenant_audit (tenant_id, {_COLUMNS}) VALUES (:tenant_id, {_VALUES})",
+    Reach.RESELLER: f"INSERT INTO reseller_audit (reseller_id, {_COLUMNS}) VALUES (:reseller_id, {_VALUES})",
+}
+_INSERT_OPERATOR = f"INSERT INTO operator_audit ({_COLUMNS}) VALUES ({_VALUES})"
+
+
+def record(scope: Scope, *, verb: str, subject: str, subject_id: int | None = None, **facts: object) -> None:
+    """Write one audit row in the open transaction. `facts` must be JSON and hold no secret."""
+    text = sa.text(_INSERT.get(scope.reach, _INSERT_OPERATOR)).bindparams(sa.bindparam("facts", type_=JSONB))
+    values: dict[str, object] = {
+        "at": clock.now(),
+        "actor_kind": scope.actor.kind,
+        "actor_id": scope.actor.id,
+        "actor_label": scope.actor.label,
+        "verb": verb,
+        "subject": subject,
+        "subject_id": subject_id,
+        "reason": scope.reason,
+        "origin": scope.origin,
+        "request_id": scope.request_id,
+        "facts": facts,
+    }
+    if scope.reach is Reach.TENANT:
+        values["tenant_id"] = scope.tenant
+    if scope.reach is Reach.RESELLER:
+        values["reseller_id"] = scope.reseller
+    session(scope).execute(text, values)

@@ -1,0 +1,45 @@
+"""The doorbell: Redis carries wake-ups, never work. A lost Redis loses nothing; the scheduler rings again from the tables."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+import redis
+from posthouse.platform import logs
+from redis.exceptions import RedisError
+
+PREFIX = "posthouse:bell:"
+_KEEP = 8  # rings kept for a bell that nobody hears; more would only wake in vain
+
+
+@lru_cache(maxsize=4)
+def client(url: str) -> redis.Redis:
+    """Return this process's connection pool to Redis."""
+    return redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None, health_check_interval=30)
+
+
+class Bell:
+    """Rings and hears the bells of one installation."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ring(self, name: str) -> None:
+        """Wake whoever waits on `name`. Never raises: when Redis is away the scheduler's next tick does it instead."""
+        try:
+            pipe = client(self.url).pipeline(transaction=False)
+            pipe.lpush(PREFIX + name, b"1")
+            pipe.ltrim(PREFIX + name, 0, _KEEP - 1)
+            pipe.execute()
+        except RedisError as problem:
+            logs.get().warning("bell.not_rung", bell=name, problem=str(problem))
+
+    def wait(self, name: str, seconds: float) -> bool:
+        """Wait until the bell rings, at most `seconds`; say whether it rang. Redis away counts as silence and takes the time."""
+        try:
+            rang = client(self.url).blpop([PREFIX + name], timeout=max(seconds, 0.01)) is not None
+        except RedisError:
+            time.sleep(min(seconds, 1.0))
+            return False
+        return rang

@@ -1,0 +1,50 @@
+"""The command line `posthouse`: reads settings, finds the command among the rooms' manifests, runs it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from posthouse.platform import logs
+from posthouse.platform.errors import AppError
+from posthouse.platform.settings import Settings, WrongSetting, from_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. `run(settings, arguments)` returns the exit status."""
+
+    name: str
+    help: str
+    run: Callable[[Settings, argparse.Namespace], int]
+    configure: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 2 for a wrong setting or a wrong call, 1 for a refusal."""
+    from posthouse.platform.rooms import assemble  # noqa: PLC0415 - the rooms import this module for Command
+
+    parser = argparse.ArgumentParser(prog="posthouse", description="An e-mail service provider that one can resell.")
+    commands = assemble().commands
+    found = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in sorted(commands):
+        commands[name].configure(found.add_parser(name, help=commands[name].help, description=commands[name].help))
+    arguments = parser.parse_args(argv)
+    try:
+        settings = from_environment()
+        logs.configure(level=settings.log_level, as_json=settings.log_json, process=arguments.command)
+        return commands[arguments.command].run(settings, arguments)
+    except WrongSetting as problem:
+        sys.stderr.write(f"posthouse: {problem}\n")
+        return 2
+    except AppError as refusal:
+        sys.stderr.write(f"posthouse: {refusal.sentence}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

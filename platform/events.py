@@ -1,0 +1,60 @@
+"""News: something that happened, told to the rooms that asked to know. Emitting writes an outbox row in the same transaction.
+
+The scheduler relays: one job for each handler of the event, keyed by event and handler, so a relay that is run twice asks
+once. Handlers get the scope of the tenant or reseller that the event was emitted for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flask import current_app
+from posthouse.platform import clock
+from posthouse.platform.db import session
+from posthouse.platform.jobs import ring_after_commit
+from posthouse.platform.scope import Scope
+from posthouse.platform.tables import OutboxRow
+
+RELAY_BELL = "scheduler"
+HANDLE = "platform.handle_event"
+
+
+@dataclass(frozen=True)
+class Event:
+    """The base of all events: frozen, ids and small facts only, all of them JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A wish to be told: `run(scope, event)` later, as a job, at least once."""
+
+    event: type[Event]
+    name: str
+    run: Callable[[Scope, Any], None]
+
+
+def emit(scope: Scope, event: Event) -> None:
+    """Announce an event in the open transaction; handlers hear of it if and only if that commits."""
+    name = type(event).__name__
+    if name not in current_app.extensions["posthouse_house"].handlers:
+        return
+    session(scope).execute(
+        OutboxRow.__table__.insert().values(  # type: ignore[attr-defined]
+            name=name,
+            for_tenant_id=scope.tenant_id,
+            for_reseller_id=scope.reseller_id,
+            payload=asdict(event),
+            created_at=clock.now(),
+            request_id=scope.request_id,
+        )
+    )
+    ring_after_commit(scope, RELAY_BELL)
+
+
+def handle(scope: Scope, *, event_id: int, name: str, handler: str, payload: dict[str, Any]) -> None:
+    """Run one handler of one event; the job behind every relayed event."""
+    del event_id
+    declared = current_app.extensions["posthouse_house"].handlers[name][handler]
+    declared.run(scope, declared.event(**payload))

@@ -1,0 +1,36 @@
+"""Structured logs: one JSON object a line with tenant, request and job ids; addresses never above debug level."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from posthouse.platform import clock
+from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars, merge_contextvars
+
+__all__ = ["bind_contextvars", "bound_contextvars", "clear_contextvars", "configure", "get"]
+
+
+def _stamp(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    event["at"] = clock.now().isoformat(timespec="milliseconds")
+    return event
+
+
+def configure(*, level: str, as_json: bool, process: str) -> None:
+    """Set up logging of this process, once at its start, to standard error."""
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[merge_contextvars, structlog.processors.add_log_level, _stamp, structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True)
+    bind_contextvars(process=process)
+
+
+def get() -> Any:
+    """Return the logger; the caller adds facts as keywords, never addresses above debug level."""
+    return structlog.get_logger()

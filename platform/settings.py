@@ -1,0 +1,158 @@
+"""Every setting of the house: name, type, unit, default and a sentence. The only reader of the environment.
+
+A setting `web_port` is read from `POSTHOUSE_WEB_PORT`. An unknown name or a value that does not fit stops the start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+PREFIX = "POSTHOUSE_"
+
+
+class WrongSetting(Exception):
+    """A setting is unknown or does not fit; the text names it and says why."""
+
+
+def setting(default: Any, sentence: str, *, unit: str = "", secret: bool = False) -> Any:
+    """Declare one setting; `unit` is empty where the type says all."""
+    return field(default=default, metadata={"sentence": sentence, "unit": unit, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings, read once at the start of a process."""
+
+    data: Path = setting(Path("posthouse-data"), "Folder for everything kept on this machine: embedded services, spool, journals, uploads.")
+    database_url: str = setting(
+        "",
+        "PostgreSQL 15 or later, as an administrator who may create roles. Empty: an embedded server under the data folder.",
+        secret=True,
+    )
+    redis_url: str = setting("", "Redis 6.2 or later. Empty: an embedded server under the data folder.", secret=True)
+    secret_keys: str = setting(
+        "",
+        "Master keys as ID:BASE64 of 32 bytes, comma separated, newest first, IDs 1 to 255. Empty: read from secret.keys in the data folder.",
+        secret=True,
+    )
+    log_level: str = setting("info", "Least level that is logged: debug, info, warning or error.")
+    log_json: bool = setting(True, "Log one JSON object a line; otherwise lines for a person.")
+
+    public_url: str = setting(
+        "http://127.0.0.1:8025", "Address under which people reach the web service; the base of links where no own host is set."
+    )
+    web_host: str = setting("127.0.0.1", "Address on which the web service listens.")
+    web_port: int = setting(8025, "Port on which the web service listens.", unit="port")
+    web_threads: int = setting(16, "Requests that one web process answers at the same time.", unit="threads")
+    web_proxies: str = setting("", "Addresses of proxies whose X-Forwarded-* headers are believed, comma separated.")
+
+    mail_domain: str = setting(
+        "mail.localhost", "Domain of return paths and complaint addresses where a tenant has none of its own; names no product."
+    )
+    inbound_host: str = setting("127.0.0.1", "Address on which the inbound SMTP service listens.")
+    inbound_port: int = setting(2525, "Port on which the inbound SMTP service listens.", unit="port")
+    dns_servers: str = setting("", "Name servers as HOST or HOST:PORT, comma separated. Empty: those of the system.")
+
+    workers_jobs: int = setting(1, "Worker processes for background jobs that `posthouse up` keeps.", unit="processes")
+    workers_marketing: int = setting(1, "Worker processes that send campaigns.", unit="processes")
+    workers_transactional: int = setting(1, "Worker processes that send single messages.", unit="processes")
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(value: str) -> int:
+    return int(value, 10)
+
+
+def _flag(value: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    return known[value.strip().lower()]
+
+
+_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "str": (_text, "a text"),
+    "int": (_whole, "a whole number"),
+    "float": (float, "a number"),
+    "bool": (_flag, "yes or no"),
+    "Path": (Path, "a path"),
+}
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from an environment. Raises: WrongSetting."""
+    known = {PREFIX + f.name.upper(): f for f in fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith(PREFIX):
+            continue
+        if name not in known:
+            raise WrongSetting(f"{name}: there is no such setting. {_nearest(name, list(known))}See `posthouse settings`.")
+        values[known[name].name] = _read(name, text, known[name])
+    return _checked(Settings(**values))
+
+
+def _read(name: str, text: str, declared: Field[Any]) -> Any:
+    reader, expected = _READERS[str(declared.type)]
+    try:
+        return reader(text)
+    except (ValueError, KeyError):
+        shown = "its value" if declared.metadata["secret"] else repr(text)
+        raise WrongSetting(f"{name}: {shown} is not {expected}. {declared.metadata['sentence']}") from None
+
+
+def _checked(settings: Settings) -> Settings:
+    for f in fields(Settings):
+        if f.metadata["unit"] == "port" and not 0 < getattr(settings, f.name) < 65536:
+            raise WrongSetting(f"{PREFIX}{f.name.upper()}: a port lies between 1 and 65535.")
+    if settings.log_level.lower() not in {"debug", "info", "warning", "error"}:
+        raise WrongSetting(f"{PREFIX}LOG_LEVEL: {settings.log_level!r} is not debug, info, warning or error.")
+    if not settings.public_url.startswith(("http://", "https://")):
+        raise WrongSetting(f"{PREFIX}PUBLIC_URL: it must begin with http:// or https://.")
+    return settings
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}? " if near else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting as the reference page shows it."""
+
+    name: str
+    type: str
+    unit: str
+    default: str
+    sentence: str
+
+
+def describe() -> list[Described]:
+    """List all settings in the order of declaration."""
+    return [
+        Described(
+            PREFIX + f.name.upper(),
+            {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "Path": "path"}[str(f.type)],
+            f.metadata["unit"],
+            "" if f.default is MISSING else str(f.default),
+            f.metadata["sentence"],
+        )
+        for f in fields(Settings)
+    ]
+
+
+def from_environment() -> Settings:
+    """Read the settings of this process. Raises: WrongSetting."""
+    return load(os.environ)
+
+
+def environment() -> dict[str, str]:
+    """Return a copy of this process's environment, for child processes."""
+    return dict(os.environ)

@@ -1,0 +1,104 @@
+"""Shifts: RQ gives a worker process a stretch of time on one queue; within it the process works from the tables.
+
+RQ is process management and wake-up only. Its payload is the queue's name, serialised as JSON (its default, pickle, would
+let whoever writes to Redis run code). Each worker listens on exactly one RQ queue: with several, RQ can lose a job.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from functools import lru_cache
+
+import redis
+from flask import Flask
+from posthouse.platform import clock, logs
+from posthouse.platform.app import create_core, house, settings
+from posthouse.platform.db import dispose_after_fork
+from posthouse.platform.scope import Scope
+from posthouse.platform.settings import from_environment
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
+GRACE_SECONDS = 75  # RQ ends a shift that has not come back so long after its end
+RESULT_SECONDS = 60
+_PR_SET_PDEATHSIG = 1
+
+_forked_app: Flask | None = None
+
+
+def offer_shifts(_scope: Scope) -> None:
+    """Queue a shift for every idle worker; the scheduler does it each second, so a lost one is made up for."""
+    try:
+        connection = rq_connection(settings().redis_url)
+        for name in house().shifts:
+            queue = Queue(name, connection=connection, serializer=JSONSerializer)
+            idle = sum(1 for worker in Worker.all(queue=queue) if worker.get_state() == "idle")
+            for _ in range(idle - queue.count):
+                offer(name)
+    except RedisError as problem:
+        logs.get().warning("shifts.not_offered", problem=str(problem))
+
+
+def offer(name: str) -> None:
+    """Queue one shift. Raises: RedisError."""
+    queue = Queue(name, connection=rq_connection(settings().redis_url), serializer=JSONSerializer)
+    seconds = house().shifts[name].seconds
+    queue.enqueue(
+        "posthouse.platform.shifts.work", name, job_timeout=seconds + GRACE_SECONDS, result_ttl=RESULT_SECONDS, failure_ttl=RESULT_SECONDS
+    )
+
+
+def work(name: str) -> None:
+    """Work one shift; RQ calls it in the forked child."""
+    _end_with_parent()
+    app = _app()
+    dispose_after_fork(app)
+    with app.app_context(), logs.bound_contextvars(queue=name):
+        shift = house().shifts[name]
+        shift.run(clock.monotonic() + shift.seconds)
+        try:
+            offer(name)
+        except RedisError as problem:
+            logs.get().warning("shifts.not_offered", problem=str(problem))
+
+
+def prepare(app: Flask) -> None:
+    """Keep the parent's app for its forked children, so that a shift does not build it anew."""
+    global _forked_app  # noqa: PLW0603 - handed over by fork
+    _forked_app = app
+
+
+def _app() -> Flask:
+    if _forked_app is None:
+        prepare(create_core(from_environment(), process="worker"))
+    if _forked_app is None:
+        raise RuntimeError("the worker has no app")
+    return _forked_app
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end the child when RQ's parent process is killed; else it would send on without a master."""
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:
+        os._exit(1)
+
+
+@lru_cache(maxsize=2)
+def rq_connection(url: str) -> redis.Redis:
+    """Return the connection that RQ uses; it wants bytes and no socket timeout."""
+    return redis.Redis.from_url(url, health_check_interval=30)
+
+
+def run_worker(app: Flask, name: str) -> None:
+    """Be a worker of one queue until a signal ends it."""
+    prepare(app)
+    connection = rq_connection(app.extensions["posthouse_settings"].redis_url)
+    queue = Queue(name, connection=connection, serializer=JSONSerializer)
+    worker = Worker([queue], connection=connection, serializer=JSONSerializer, maintenance_interval=60)
+    worker.work(logging_level="WARNING")
