@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Flask, current_app
+
 from posthouse.platform import db as database
 from posthouse.platform.bell import Bell
 from posthouse.platform.rooms import House, assemble

@@ -7,10 +7,11 @@ change or delete a row.
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
 from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.scope import Reach, Scope
-from sqlalchemy.dialects.postgresql import JSONB
 
 _COLUMNS = "at, actor_kind, actor_id, actor_label, verb, subject, subject_id, reason, origin, request_id, facts"
 _VALUES = ":at, :actor_kind, :actor_id, :actor_label, :verb, :subject, :subject_id, :reason, :origin, :request_id, :facts"

@@ -6,8 +6,9 @@ import time
 from functools import lru_cache
 
 import redis
-from posthouse.platform import logs
 from redis.exceptions import RedisError
+
+from posthouse.platform import logs
 
 PREFIX = "posthouse:bell:"
 _KEEP = 8  # rings kept for a bell that nobody hears; more would only wake in vain

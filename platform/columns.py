@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated
 
 import sqlalchemy as sa
-from posthouse.platform import clock
-from posthouse.platform.db import HouseSession, Model, current_reseller, current_tenant
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, ORMExecuteState, mapped_column, with_loader_criteria
+
+from posthouse.platform import clock
+from posthouse.platform.db import HouseSession, Model, current_reseller, current_tenant
 
 BigId = Annotated[int, mapped_column(sa.BigInteger)]
 Stamp = Annotated[datetime, mapped_column(sa.DateTime(timezone=True))]

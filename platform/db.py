@@ -18,13 +18,14 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
+
 from posthouse.platform import logs
 from posthouse.platform.scope import Reach, Scope
 from posthouse.platform.secrets import Keyring, database_password
 from posthouse.platform.settings import Settings
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 
 ROLES = ("app", "worker", "sched", "edge", "operator")
 

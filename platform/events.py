@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flask import current_app
+
 from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.jobs import ring_after_commit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import sqlalchemy as sa
+
 from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
 from posthouse.platform.scope import Scope

@@ -13,12 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import current_app
+from sqlalchemy.dialects.postgresql import insert
+
 from posthouse.platform import clock
 from posthouse.platform.bell import Bell
 from posthouse.platform.db import after_commit, session
 from posthouse.platform.scope import ALL_PERMISSIONS, Actor, Reach, Scope
 from posthouse.platform.tables import JobRow
-from sqlalchemy.dialects.postgresql import insert
 
 QUEUE = "jobs"
 

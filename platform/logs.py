@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 import structlog
-from posthouse.platform import clock
 from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars, merge_contextvars
+
+from posthouse.platform import clock
 
 __all__ = ["bind_contextvars", "bound_contextvars", "clear_contextvars", "configure", "get"]
 

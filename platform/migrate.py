@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import posthouse.migrations
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from posthouse.platform.secrets import Keyring, database_password
 from sqlalchemy.engine import Connection, make_url
+
+import posthouse.migrations
+from posthouse.platform.secrets import Keyring, database_password
 
 LOGIN_ROLES = ("app", "worker", "sched", "edge", "operator")
 NOLOGIN_ROLES = ("owner", "lookup")

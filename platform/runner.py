@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+
 from posthouse.platform import clock, logs
 from posthouse.platform.app import bell, house, running_app
 from posthouse.platform.db import session, transaction

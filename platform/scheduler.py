@@ -10,6 +10,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+
 from posthouse.platform import clock, logs
 from posthouse.platform.app import bell, house
 from posthouse.platform.db import session, transaction
@@ -19,8 +22,6 @@ from posthouse.platform.runner import requeue_lapsed
 from posthouse.platform.scope import Scope, system
 from posthouse.platform.shifts import offer_shifts
 from posthouse.platform.tables import JobRow, OutboxRow, PeriodicRow
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
 
 TICK_SECONDS = 1.0
 RELAY_AT_ONCE = 500

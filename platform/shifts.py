@@ -14,14 +14,15 @@ from functools import lru_cache
 
 import redis
 from flask import Flask
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
 from posthouse.platform import clock, logs
 from posthouse.platform.app import create_core, house, settings
 from posthouse.platform.db import dispose_after_fork
 from posthouse.platform.scope import Scope
 from posthouse.platform.settings import from_environment
-from redis.exceptions import RedisError
-from rq import Queue, Worker
-from rq.serializers import JSONSerializer
 
 GRACE_SECONDS = 75  # RQ ends a shift that has not come back so long after its end
 RESULT_SECONDS = 60

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
-from posthouse.platform.columns import PlatformRow
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
+
+from posthouse.platform.columns import PlatformRow
 
 _WHEN = sa.DateTime(timezone=True)
 

@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 from alembic import op
-from posthouse.platform.schema import Grants, Index, drop_tables, platform_table
 from sqlalchemy.dialects.postgresql import JSONB
+
+from posthouse.platform.schema import Grants, Index, drop_tables, platform_table
 
 revision = "0001_platform"
 down_revision = None
