@@ -1,0 +1,1 @@
+"""A tenant's subscription: what Stripe says of it, and what follows for sending."""
