@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from babel.numbers import format_currency, get_currency_precision
+
 from posthouse.platform.errors import Invalid
 
 # Digits after the point, where they are not two: ISO 4217 and Stripe's "zero-decimal and three-decimal currencies" page (2026-11).

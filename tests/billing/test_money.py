@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from posthouse.billing.money import LARGEST_MINOR, Money, digits, parse
 from posthouse.platform.errors import Invalid
 
