@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from posthouse.billing.money import Money
+
 # How long a tenant goes on sending after a payment fell due and failed; a plan may say otherwise. Stripe's own retries run for two weeks
 # by default, so most cards are mended within this time.
 GRACE_DAYS = 7
@@ -44,6 +46,7 @@ class Facts:
     subscription_id: str
     status: str
     price_id: str
+    price: Money
     created_at: datetime
     period_start: datetime
     period_end: datetime

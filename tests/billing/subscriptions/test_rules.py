@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posthouse.billing.money import Money
 from posthouse.billing.subscriptions.rules import (
     STATUSES,
     Decision,
@@ -25,7 +26,8 @@ T0 = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def facts(status: str, **other) -> Facts:
-    base = {"subscription_id": "sub_1", "price_id": "price_1", "created_at": T0, "period_start": T0, "period_end": T0 + timedelta(days=30)}
+    base = {"subscription_id": "sub_1", "price_id": "price_1", "price": Money(2990, "eur"), "created_at": T0}
+    base |= {"period_start": T0, "period_end": T0 + timedelta(days=30)}
     return Facts(status=status, **{**base, **other})
 
 
