@@ -58,6 +58,8 @@ class Settings:
     inbound_port: int = setting(2525, "Port on which the inbound SMTP service listens.", unit="port")
     dns_servers: str = setting("", "Name servers as HOST or HOST:PORT, comma separated. Empty: those of the system.")
 
+    stripe_api: str = setting("https://api.stripe.com", "Address of Stripe's API; another one for `posthouse stripe-double`.")
+
     workers_jobs: int = setting(1, "Worker processes for background jobs that `posthouse up` keeps.", unit="processes")
     workers_marketing: int = setting(1, "Worker processes that send campaigns.", unit="processes")
     workers_transactional: int = setting(1, "Worker processes that send single messages.", unit="processes")
