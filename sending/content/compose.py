@@ -1,0 +1,191 @@
+"""Makes one recipient's message out of a compiled letter: headers, body, signatures, in the bytes that go over the wire.
+
+Everything that is the same for all recipients is encoded once, when the composer is made. Per message there remain the
+personal places, one hash of the body and the signature. Nothing that it writes names the product or who runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b32encode, b64encode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from functools import lru_cache
+
+from posthouse.sending.content import encoding, headers, language, rendering
+from posthouse.sending.content.body import Addresses, Line, PartBuilder
+from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
+from posthouse.sending.content.compile import variables
+from posthouse.sending.content.letters import MARKETING, Compiled
+from posthouse.sending.dkim.signer import Signer, signed_names
+from posthouse.sending.tokens import COMPLAINT_PREFIX, UNSUBSCRIBE_PREFIX, Mint
+
+_CRLF = b"\r\n"
+_PART_HEAD = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who writes, and where answers, bounces and clicks go.
+
+    `link_base` is the address of the tracking host, such as https://click.brand.example, without a slash at its end.
+    `list_id` is the stable identifier of the list or stream (RFC 2919), `list_name` its name for people. `feedback`
+    holds the first three parts of Feedback-ID, for which a mailbox provider adds up complaints; `sender_id` is the
+    fourth, at most 15 characters. They are the same for many recipients on purpose: a rare value is not shown.
+    """
+
+    tenant_id: int
+    from_name: str
+    from_address: str
+    bounce_host: str
+    link_base: str
+    reply_to: str = ""
+    list_id: str = ""
+    list_name: str = ""
+    feedback: tuple[str, str, str] = ("", "", "")
+    sender_id: str = ""
+    sender_name: str = ""
+    postal_address: str = ""
+    stream: str = MARKETING
+
+
+class Composer:
+    """Composes the messages of one compiled letter for one tenant. Made once, safe to use from several threads."""
+
+    def __init__(self, letter: Compiled, sender: Sender, *, revision_id: int, mint: Mint, signers: Sequence[Signer] = ()) -> None:
+        self._mint = mint
+        self._tenant_id = sender.tenant_id
+        self._signers = tuple(signers)
+        self._bounce_host = sender.bounce_host
+        self._addresses = Addresses(sender.link_base, base36(revision_id))
+        self._link_count = len(letter.links)
+        self._constants = variables({}, sender_name=sender.sender_name, postal_address=sender.postal_address)
+        constants = {name: str(value) for name, value in self._constants.items() if isinstance(value, str)}
+        builder = PartBuilder(self._addresses, constants)
+        self._subject = Line(letter.subject)
+        self._text = builder.build(letter.text, language.TEXT)
+        self._html = builder.build(letter.html, language.HTML)
+        self._boundary = b"=_" + hashlib.sha256(f"{sender.tenant_id}.{revision_id}".encode()).hexdigest()[:24].encode()
+        self._wire, self._canonical, self._names = _header_forms(_header_lines(sender, self._boundary, self._signers))
+
+    def compose(self, card: MessageCard) -> Composed:
+        """Make one message; the same card gives the same bytes. Raises: RenderFailed."""
+        to = headers.address(card.recipient)
+        raw = self._mint.raw(self._tenant_id, card.message_id)
+        local = b32encode(raw).rstrip(b"=").lower()
+        url_token = urlsafe_b64encode(raw)
+        values, body = self._personal(card, local, url_token)
+        values[b"to"] = to.text.encode()
+        wire = self._wire % values
+        if self._signers:
+            wire = self._sign(values, body, int(card.at.timestamp())) + wire
+        data = wire + _CRLF + body
+        return Composed(f"{local.decode()}@{self._bounce_host}", to.text, len(data), data, to.smtputf8)
+
+    def compose_all(self, cards: Iterable[MessageCard], threads: Executor) -> list[Composed | RenderFailed]:
+        """Make many messages with the signatures side by side; a card that fails gives its failure in its place."""
+        return list(threads.map(self._compose_or_failure, cards))
+
+    def _compose_or_failure(self, card: MessageCard) -> Composed | RenderFailed:
+        try:
+            return self.compose(card)
+        except RenderFailed as failure:
+            return failure
+
+    def _personal(self, card: MessageCard, local: bytes, url_token: bytes) -> tuple[dict[bytes, bytes], bytes]:
+        names = self._names_for(card.fields, url_token.decode())
+        encoded_token = url_token + encoding.SOFT_BREAK
+        opening = b"--" + self._boundary + _CRLF
+        pieces = [opening, _PART_HEAD % b"plain"]
+        try:
+            subject = headers.unstructured(self._subject.fill(names), "Subject")
+            self._text.fill(pieces, encoded_token, names)
+            pieces += [_CRLF, opening, _PART_HEAD % b"html"]
+            self._html.fill(pieces, encoded_token, names)
+        except rendering.TemplateFailed as error:
+            raise RenderFailed(
+                "template_limit" if error.limit else "template_fails", f"The letter can't be filled in for this contact: {error}."
+            ) from error
+        if not subject:
+            raise RenderFailed("subject_empty", "The subject is empty for this contact. Give its field a fallback.")
+        pieces += [_CRLF, b"--" + self._boundary + b"--" + _CRLF]
+        values = {b"subject": subject, b"date": _date(card.at.replace(microsecond=0)), b"local": local, b"url": url_token}
+        return values, b"".join(pieces)
+
+    def _names_for(self, fields: Mapping[str, object], token: str) -> dict[str, object]:
+        around = self._addresses.around
+        known = {name: value for name, value in fields.items() if value is not None}
+        names: dict[str, object] = {**known, **self._constants, "contact": known}
+        names["unsubscribe_url"] = around("unsubscribe_url")[0] + token
+        names["preferences_url"] = around("preferences_url")[0] + token
+        names["_l"] = [token.join(around("_l", number)) for number in range(self._link_count)]
+        return names
+
+    def _sign(self, values: dict[bytes, bytes], body: bytes, at_seconds: int) -> bytes:
+        canonical = self._canonical % (values | {b"subject": values[b"subject"].replace(_CRLF, b"")})
+        hashed = b64encode(hashlib.sha256(body).digest())
+        return b"".join(
+            signer.header(names=self._names, canonical=canonical, hashed_body=hashed, at_seconds=at_seconds) for signer in self._signers
+        )
+
+
+def base36(number: int) -> str:
+    """Write a number as it stands in the addresses of links."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits or "0"
+
+
+def _header_lines(sender: Sender, boundary: bytes, signers: Sequence[Signer]) -> list[tuple[str, bytes]]:
+    """List the headers in their order; `%(name)b` stands for what is personal."""
+    writer = headers.address(sender.from_address)
+    feedback_host = sender.bounce_host.encode()
+    lines = [
+        ("From", _literal(headers.mailbox(sender.from_name, writer.text))),
+        ("To", b"%(to)b"),
+        ("Subject", b"%(subject)b"),
+        ("Date", b"%(date)b"),
+        ("Message-ID", b"<%(local)b@" + writer.domain.encode() + b">"),
+    ]
+    if sender.reply_to:
+        lines.append(("Reply-To", _literal(headers.address(sender.reply_to).text.encode())))
+    if sender.stream == MARKETING:
+        # RFC 8058 3.1: one HTTPS address, and both headers under the signature; RFC 2369 allows mailto beside it.
+        unsubscribe = f"<{sender.link_base}/t/u/".encode()
+        mail = b"<mailto:" + UNSUBSCRIBE_PREFIX.encode() + b"%(local)b@" + feedback_host + b"?subject=unsubscribe>"
+        lines += [
+            ("List-Id", _literal(headers.mailbox(sender.list_name, sender.list_id))),
+            ("List-Unsubscribe", _literal(unsubscribe) + b"%(url)b>,\r\n " + mail),
+            ("List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),
+        ]
+    if sender.sender_id:
+        lines.append(("Feedback-ID", _literal(headers.one_line(":".join((*sender.feedback, sender.sender_id))).encode())))
+    if any(sender.bounce_host == signer.domain or sender.bounce_host.endswith("." + signer.domain) for signer in signers):
+        # RFC 9477 3.1: only under a signature of the address's own domain or its parent.
+        lines += [
+            ("CFBL-Address", COMPLAINT_PREFIX.encode() + b"%(local)b@" + feedback_host + b"; report=arf"),
+            ("CFBL-Feedback-ID", b"%(local)b"),
+        ]
+    lines += [("MIME-Version", b"1.0"), ("Content-Type", b'multipart/alternative;\r\n boundary="' + boundary + b'"')]
+    return lines
+
+
+def _literal(value: bytes) -> bytes:
+    return value.replace(b"%", b"%%")
+
+
+def _header_forms(lines: list[tuple[str, bytes]]) -> tuple[bytes, bytes, bytes]:
+    """Return the headers for the wire, in relaxed canonical form (RFC 6376 3.4.2), and the h= value for them."""
+    wire = b"".join(name.encode() + b": " + value + _CRLF for name, value in lines)
+    canonical = b"".join(name.lower().encode() + b":" + value.replace(_CRLF, b"") + _CRLF for name, value in lines)
+    return wire, canonical, signed_names([name for name, _ in lines])
+
+
+@lru_cache(maxsize=16)
+def _date(at: datetime) -> bytes:
+    return format_datetime(at).encode()

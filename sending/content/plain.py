@@ -1,0 +1,79 @@
+"""The plain-text part, made once from the HTML."""
+
+from __future__ import annotations
+
+import re
+
+from inscriptis import Inscriptis
+from inscriptis.model.config import ParserConfig
+from lxml import html as lxml_html
+from lxml.etree import Comment, ParserError
+from lxml.html import builder
+from posthouse.sending.content.masking import Masked
+
+_DROPPED = ("style", "script", "title", "head")
+_MASK_COMMENT = re.compile(r"LQC(\d{5})QL")
+_ROWS = frozenset({"table", "tbody", "thead", "tfoot"})
+
+
+def from_html(masked_html: str, masked: Masked) -> str:
+    """Return the text of masked HTML: links as `text (address)`, no pictures, at most one empty line in a row."""
+    try:
+        tree = lxml_html.document_fromstring(masked_html)
+    except (ParserError, ValueError):
+        return ""
+    for outside in [*tree.itersiblings(preceding=True), *tree.itersiblings()]:
+        masked.refuse(outside.text or "")
+    for comment in list(tree.iter(Comment)):
+        _speak(comment)
+    for element in list(tree.iter(*_DROPPED)):
+        element.drop_tree()
+    for anchor in tree.iter("a"):
+        _spell_out(anchor)
+    text = Inscriptis(tree, ParserConfig(display_images=False, display_links=False)).get_text()
+    lines = [re.sub(r"[ \t\u00a0]{2,}", "  ", line).strip() for line in text.splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "".join(_ended(line, masked) for line in lines)).strip() + "\n"
+
+
+def _ended(line: str, masked: Masked) -> str:
+    """End a line, but not one that holds block tags alone: it would come out empty for every turn of a loop."""
+    tags = masked.tags_in(line)
+    alone = tags and all(tag.startswith("{%") for tag in tags) and not re.sub(r"LQW\d{5}QL|\s", "", line)
+    return line if alone else line + "\n"
+
+
+def _speak(comment: lxml_html.HtmlComment) -> None:
+    """Put a word where a masking comment stood, in a row and cell of its own between rows and cells; drop other comments."""
+    found = _MASK_COMMENT.fullmatch(comment.text or "")
+    parent = comment.getparent()
+    if parent is None:
+        return
+    if found is None:
+        comment.drop_tree()
+        return
+    word = f"LQW{found.group(1)}QL"
+    if parent.tag in _ROWS:
+        parent.replace(comment, _with_tail(builder.TR(builder.TD(word)), comment))
+    elif parent.tag == "tr":
+        parent.replace(comment, _with_tail(builder.TD(word), comment))
+    else:
+        # drop_tree joins the comment's tail to the text before it.
+        comment.tail = word + (comment.tail or "")
+        comment.drop_tree()
+
+
+def _with_tail(element: lxml_html.HtmlElement, comment: lxml_html.HtmlComment) -> lxml_html.HtmlElement:
+    element.tail = comment.tail
+    return element
+
+
+def _spell_out(anchor: lxml_html.HtmlElement) -> None:
+    address = anchor.get("href") or ""
+    said = (anchor.text_content() or "").strip()
+    if not address or address.startswith("#"):
+        return
+    if address.startswith("mailto:"):
+        shown = address.removeprefix("mailto:").split("?")[0]
+        address = "" if shown in said else shown
+    if address and address != said:
+        anchor.tail = (f" ({address})" if said else address) + (anchor.tail or "")

@@ -1,0 +1,75 @@
+"""The personal places of a part, the usual kind (`{{ first_name | default: "friend" }}`) made quick.
+
+python-liquid fills such a place in 20 µs, most of it for a context that a plain look-up does not need. A place qualifies
+when its value is a path of names and its filters take literals only; then the same filters are called directly. Whatever
+else, and every place of a part that assigns variables, goes through python-liquid. A test compares both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from liquid.ast import Node
+from liquid.builtin.expressions import FilteredExpression, Path, PositionalArgument
+from liquid.builtin.expressions.primitive import FloatLiteral, IntegerLiteral, StringLiteral
+from liquid.builtin.output import OutputNode
+from liquid.exceptions import LiquidError
+from liquid.stringify import to_liquid_string
+from liquid.undefined import Undefined
+from markupsafe import Markup
+from posthouse.sending.content.language import LetterEnvironment
+from posthouse.sending.content.rendering import TemplateFailed
+
+Quick = Callable[[Mapping[str, object]], str]
+_MISSING = Undefined("")
+_MAGIC = frozenset({"size", "first", "last"})  # python-liquid gives these a meaning of their own
+_OF_LIQUID = frozenset({"now", "today"})
+
+
+def quick(node: Node, environment: LetterEnvironment) -> Quick | None:
+    """Return a function that fills in this node, or None where it needs python-liquid."""
+    if not isinstance(node, OutputNode) or not isinstance(node.expression, FilteredExpression):
+        return None
+    left = node.expression.left
+    if (
+        not isinstance(left, Path)
+        or not all(isinstance(name, str) and name not in _MAGIC for name in left.path)
+        or left.path[0] in _OF_LIQUID
+    ):
+        return None
+    steps = [_step(called, environment) for called in node.expression.filters or []]
+    if any(step is None for step in steps):
+        return None
+    return _filled([str(name) for name in left.path], [step for step in steps if step], autoescape=environment.autoescape)
+
+
+def _step(called: Any, environment: LetterEnvironment) -> Callable[[Any], Any] | None:
+    function = environment.filters.get(called.name)
+    literals = [_literal(argument, autoescape=environment.autoescape) for argument in called.args]
+    if function is None or None in literals or getattr(function, "with_context", False) or getattr(function, "with_environment", False):
+        return None
+    return lambda value: function(value, *literals)
+
+
+def _literal(argument: Any, *, autoescape: bool) -> Any:
+    if not isinstance(argument, PositionalArgument) or not isinstance(argument.value, StringLiteral | IntegerLiteral | FloatLiteral):
+        return None
+    value = argument.value.value
+    # As python-liquid does it: what the author wrote is safe, what the contact holds is not.
+    return Markup(value) if autoescape and isinstance(value, str) else value  # noqa: S704
+
+
+def _filled(path: list[str], steps: list[Callable[[Any], Any]], *, autoescape: bool) -> Quick:
+    def fill(names: Mapping[str, object]) -> str:
+        value: Any = names
+        for name in path:
+            value = value.get(name, _MISSING) if isinstance(value, Mapping) else _MISSING
+        try:
+            for step in steps:
+                value = step(value)
+        except LiquidError as error:
+            raise TemplateFailed(str(error.message), limit="more than" in str(error.message)) from error
+        return to_liquid_string(value, autoescape)
+
+    return fill
