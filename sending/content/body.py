@@ -10,6 +10,7 @@ from liquid.ast import Node
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.output import OutputNode
+
 from posthouse.sending.content import encoding, language, rendering, slots
 from posthouse.sending.content.language import LetterEnvironment
 

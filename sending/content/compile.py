@@ -11,6 +11,7 @@ from html import unescape
 
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, ResourceLimitError
+
 from posthouse.sending.content import language, links, markup, plain
 from posthouse.sending.content.letters import MARKETING, Compiled, Letter, Outcome
 from posthouse.sending.content.masking import Masked, MasksLost, Unclosed, check_closed, clean, mask, unescaped

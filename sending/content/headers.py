@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 import idna
+
 from posthouse.sending.content.cards import RenderFailed
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")

@@ -14,6 +14,7 @@ from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.exceptions import FilterArgumentError, LiquidSyntaxError, LoopIterationLimitError
 from liquid.expression import Expression
 from liquid.token import Token
+
 from posthouse.sending.content import filters, links
 
 MAX_SOURCE_CHARACTERS = 2_000_000

@@ -7,6 +7,7 @@ import re
 
 import css_inline
 import mrml
+
 from posthouse.sending.content.masking import Masked
 from posthouse.sending.content.problems import Problem, at, whole
 

@@ -9,6 +9,7 @@ from inscriptis.model.config import ParserConfig
 from lxml import html as lxml_html
 from lxml.etree import Comment, ParserError
 from lxml.html import builder
+
 from posthouse.sending.content.masking import Masked
 
 _DROPPED = ("style", "script", "title", "head")

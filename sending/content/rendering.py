@@ -8,6 +8,7 @@ from liquid import BoundTemplate
 from liquid.ast import Node
 from liquid.exceptions import LiquidError, LiquidInterrupt, ResourceLimitError
 from liquid.output import LimitedStringIO
+
 from posthouse.sending.content.language import CountingContext, LetterEnvironment
 
 

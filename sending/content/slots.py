@@ -18,6 +18,7 @@ from liquid.exceptions import LiquidError
 from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined
 from markupsafe import Markup
+
 from posthouse.sending.content.language import LetterEnvironment
 from posthouse.sending.content.rendering import TemplateFailed
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
+
 from posthouse.sending.dkim.keys import load_private_key
 
 # Against replay (RFC 6376 8.6): a copy that is caught and sent again by the million soon fails.

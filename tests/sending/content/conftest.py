@@ -14,6 +14,7 @@ from typing import Any
 
 import dkim
 import pytest
+
 from posthouse.sending.content.compile import compile_letter
 from posthouse.sending.content.compose import Composer, Sender
 from posthouse.sending.content.letters import Compiled, Letter

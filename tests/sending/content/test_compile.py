@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from posthouse.sending.content.compile import compile_letter
 from posthouse.sending.content.letters import Compiled, Letter, Outcome
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from posthouse.sending.content import language, slots
 from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
 from posthouse.sending.content.rendering import TemplateFailed, context, render_node

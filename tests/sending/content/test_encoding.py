@@ -9,6 +9,7 @@ import pytest
 from dkim.canonicalization import Relaxed
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from posthouse.sending.content.encoding import encode
 
 TEXT = st.text(st.one_of(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), st.sampled_from(" .=\t\r\nF")), max_size=400)

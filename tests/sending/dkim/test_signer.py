@@ -13,6 +13,7 @@ import dkim.crypto
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from posthouse.sending.dkim import keys
 from posthouse.sending.dkim.signer import OVERSIGNED, Signer, body_hash, signed_names
 
