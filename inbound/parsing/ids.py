@@ -5,38 +5,26 @@ import re
 from posthouse.inbound.parsing.cards import Ids
 from posthouse.inbound.parsing.headers import Fields, every
 from posthouse.inbound.parsing.letter import Letter
-
-ROLES = {"b": "bounce", "fbl": "complaint", "u": "unsubscribe", "r": "reply"}
-"""What our own addresses begin with; a return path may also be the bare token."""
+from posthouse.sending.tokens import COMPLAINT_PREFIX, LOCAL_CHARACTERS, UNSUBSCRIBE_PREFIX, URL_CHARACTERS
 
 TOKEN_LIMIT = 40  # candidates that are checked per mail; each check is one MAC
 
-_LOCAL = re.compile(r"^(?:(?P<role>b|fbl|u|r)-)?(?P<token>[a-z2-7]{16,64})$", re.IGNORECASE)
+_ROLES = {COMPLAINT_PREFIX: "complaint", UNSUBSCRIBE_PREFIX: "unsubscribe"}
+_LOCAL = re.compile(rf"^({COMPLAINT_PREFIX}|{UNSUBSCRIBE_PREFIX})?([a-z2-7]{{{LOCAL_CHARACTERS}}})$", re.IGNORECASE)
+# Both spellings of a token, wherever they stand alone: in an address, an id, a link.
 _INSIDE = re.compile(
-    r"(?<![A-Za-z0-9_-])(?:(?:b|fbl|u|r)-)?([A-Za-z2-7]{20,64})(?=@)|[/:=](?:t/[a-z]/)?([A-Za-z0-9_-]{20,64})(?![A-Za-z0-9_@-])"
+    rf"(?<![A-Za-z0-9])(?:([A-Za-z2-7]{{{LOCAL_CHARACTERS}}})(?![A-Za-z0-9])|([A-Za-z0-9_-]{{{URL_CHARACTERS}}})(?![A-Za-z0-9_-]))"
 )
-_NAMED_FIELDS = (
-    "return-path",
-    "x-original-return-path",
-    "message-id",
-    "feedback-id",
-    "cfbl-address",
-    "cfbl-feedback-id",
-    "list-unsubscribe",
-    "x-msg-token",
-    "sender",
-    "errors-to",
-)
+_NAMED_FIELDS = ("return-path", "message-id", "feedback-id", "cfbl-address", "cfbl-feedback-id", "list-unsubscribe", "sender", "errors-to")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{3,500}>")
 
 
 def of_address(address: str) -> tuple[str, str] | None:
-    """The role and the token of one of our own addresses (`b-…@`, `fbl-…@`, `u-…@`), or None for any other address."""
-    local = address.rpartition("@")[0]
-    found = _LOCAL.match(local)
+    """The role (bounce, complaint, unsubscribe) and the token of one of our own addresses, or None for any other address."""
+    found = _LOCAL.match(address.rpartition("@")[0])
     if found is None:
         return None
-    return ROLES[(found.group("role") or "b").lower()], found.group("token").lower()
+    return _ROLES.get((found.group(1) or "").lower(), "bounce"), found.group(2).lower()
 
 
 def find_ids(letter: Letter, envelope_recipients: tuple[str, ...] = ()) -> Ids:

@@ -1,6 +1,6 @@
 """Mail as machines and people write it, made up for the tests."""
 
-RETURN_PATH = "b-abcdefgh234567abcdefgh@bounce.mail.example"
+RETURN_PATH = "abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example"
 
 DSN = """\
 Return-Path: <>
@@ -34,7 +34,7 @@ Diagnostic-Code: smtp; 550 5.1.1 <ann@example.net>: no such user
 Content-Type: message/rfc822
 
 Return-Path: <{to}>
-Message-ID: <abcdefgh234567abcdefgh@mail.example>
+Message-ID: <abcdefgh234567abcdefgh234567abcdefgh234567ab@mail.example>
 From: news@shop.example
 To: ann@example.net
 Subject: Hello
@@ -65,8 +65,8 @@ Source-IP: 192.0.2.1
 --b
 Content-Type: message/rfc822
 
-Return-Path: <b-abcdefgh234567abcdefgh@bounce.mail.example>
-Feedback-ID: 1:2:abcdefgh234567abcdefgh:sender
+Return-Path: <abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example>
+Feedback-ID: 1:2:abcdefgh234567abcdefgh234567abcdefgh234567ab:sender
 From: news@shop.example
 To: redacted
 Subject: Hello
@@ -77,7 +77,7 @@ Hello
 
 VACATION = """\
 From: Ann <ann@example.net>
-To: b-abcdefgh234567abcdefgh@bounce.mail.example
+To: abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example
 Subject: {subject}
 {extra}In-Reply-To: <x@mail.example>
 
@@ -88,7 +88,7 @@ REPLY = """\
 From: Ann <ann@example.net>
 To: shop@shop.example
 Subject: Re: Hello
-In-Reply-To: <abcdefgh234567abcdefgh@mail.example>
+In-Reply-To: <abcdefgh234567abcdefgh234567abcdefgh234567ab@mail.example>
 
 Thank you! By the way, last week I got this from another shop:
 
@@ -98,7 +98,7 @@ Thank you! By the way, last week I got this from another shop:
 
 QMAIL = """\
 From: MAILER-DAEMON@mail.example.net
-To: b-abcdefgh234567abcdefgh@bounce.mail.example
+To: abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example
 Subject: failure notice
 
 Hi. This is the qmail-send program at mail.example.net.
@@ -113,8 +113,8 @@ Sorry, no mailbox here by that name. (#5.1.1)
 
 --- Below this line is a copy of the message.
 
-Return-Path: <b-abcdefgh234567abcdefgh@bounce.mail.example>
-Message-ID: <abcdefgh234567abcdefgh@mail.example>
+Return-Path: <abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example>
+Message-ID: <abcdefgh234567abcdefgh234567abcdefgh234567ab@mail.example>
 From: news@shop.example
 To: carol@example.net
 Subject: Hello

@@ -19,6 +19,7 @@ assert _spec.loader
 letters = util.module_from_spec(_spec)
 _spec.loader.exec_module(letters)
 
+TOKEN = letters.RETURN_PATH.partition("@")[0]
 SAMPLES = [letters.dsn(), letters.arf(), letters.vacation(), letters.REPLY.encode(), letters.QMAIL.encode()]
 
 
@@ -37,14 +38,14 @@ def test_only_failed_may_suppress() -> None:
 
 def test_the_token_of_the_return_path_comes_first() -> None:
     """The envelope beats what stands in the mail; the ids of the original follow."""
-    found = read(letters.dsn(), ("b-zzzzzzzz234567zzzzzzzz@bounce.mail.example",))
-    assert found.ids.tokens[:2] == ("zzzzzzzz234567zzzzzzzz", "abcdefgh234567abcdefgh")
-    assert "<abcdefgh234567abcdefgh@mail.example>" in found.ids.message_ids
+    found = read(letters.dsn(), ("z" * 44 + "@bounce.mail.example",))
+    assert found.ids.tokens[:2] == ("z" * 44, TOKEN)
+    assert f"<{TOKEN}@mail.example>" in found.ids.message_ids
 
 
 def test_the_token_is_found_in_the_original_alone() -> None:
     """A report sent to another address still names the message, through what it gives back."""
-    assert "abcdefgh234567abcdefgh" in read(letters.dsn(to="someone@mail.example"), ("postmaster@mail.example",)).ids.tokens
+    assert TOKEN in read(letters.dsn(to="someone@mail.example"), ("postmaster@mail.example",)).ids.tokens
 
 
 def test_a_written_bounce_gives_each_recipient_its_reason() -> None:
@@ -65,7 +66,7 @@ def test_a_complaint_keeps_its_type(kind: str) -> None:
 def test_a_redacted_complaint_still_has_its_token() -> None:
     """RFC 6590: the address may be hidden; our own id is not."""
     found = read(letters.arf(extra=""))
-    assert "abcdefgh234567abcdefgh" in found.ids.tokens
+    assert TOKEN in found.ids.tokens
 
 
 def test_an_unknown_complaint_type_is_other() -> None:
@@ -104,7 +105,7 @@ def test_row_65_an_auto_reply_that_plays_dsn_has_no_outcome() -> None:
 
 def test_an_unsubscribe_address_decides() -> None:
     """RFC 2369: whatever the mail to u-… says, it unsubscribes."""
-    assert read(b"Subject: hi\n\nhello", ("u-abcdefgh234567abcdefgh@mail.example",)).kind is Kind.UNSUBSCRIBE
+    assert read(b"Subject: hi\n\nhello", (f"u-{TOKEN}@mail.example",)).kind is Kind.UNSUBSCRIBE
 
 
 @pytest.mark.parametrize("sample", range(len(SAMPLES)))

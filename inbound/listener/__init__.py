@@ -1,0 +1,1 @@
+"""The SMTP service: takes mail that comes back, and keeps it before it says so."""

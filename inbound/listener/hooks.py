@@ -1,0 +1,93 @@
+"""What the dialogue asks us: may this recipient be taken, and is this mail kept."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from posthouse.inbound.listener import replies
+from posthouse.inbound.listener.limits import Limits
+from posthouse.inbound.listener.recipients import Verdict, judge
+from posthouse.inbound.spool.files import Envelope
+from posthouse.inbound.spool.services import SpoolBroken, SpoolFull, store
+from posthouse.platform import clock
+
+_log = structlog.get_logger(__name__)
+
+_WORDS = {
+    Verdict.NO_SUCH_USER: replies.NO_SUCH_USER,
+    Verdict.NO_RELAY: replies.NO_RELAY,
+    Verdict.BAD_ADDRESS: replies.BAD_ADDRESS,
+}
+
+
+class Hooks:
+    """Shared by all connections of one service. `is_genuine(local_part)` says whether an address carries a token of ours."""
+
+    def __init__(self, *, spool: Path, is_genuine: Callable[[str], bool], our_domains: frozenset[str], limits: Limits) -> None:
+        self._spool = spool
+        self._is_genuine = is_genuine
+        self._our_domains = our_domains
+        self._limits = limits
+        # Disk work happens here, never in the event loop: one slow fsync must not hold up every connection.
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="spool")
+        self._storing = 0
+        self.stored = 0
+        self.refused_recipients = 0
+
+    async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+        """Take any sender: bounces have none, and a forged one is nobody's proof."""
+        if len(address) > 320 or (address != "<>" and "@" not in address):
+            return replies.BAD_ADDRESS
+        envelope.mail_from = address or "<>"
+        envelope.mail_options.extend(options)
+        return replies.OK
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]) -> str:  # noqa: N802
+        """Take only what is for us; the token is checked here, before any data is sent."""
+        if len(envelope.rcpt_tos) >= self._limits.recipients:
+            return replies.TOO_MANY_RECIPIENTS
+        verdict = judge(address, is_genuine=self._is_genuine, our_domains=self._our_domains) if len(address) <= 320 else Verdict.BAD_ADDRESS
+        if verdict is not Verdict.TAKEN:
+            self.refused_recipients += 1
+            return _WORDS[verdict]
+        envelope.rcpt_tos.append(address)
+        return replies.OK
+
+    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        """Keep the mail, then say so."""
+        if self._storing >= self._limits.storing:
+            return replies.BUSY
+        kept = Envelope(
+            sender="" if envelope.mail_from == "<>" else envelope.mail_from,
+            recipients=tuple(envelope.rcpt_tos),
+            peer=str(session.peer[0]) if session.peer else "",
+            helo=str(session.host_name or ""),
+            way=("esmtp" if session.extended_smtp else "smtp") + ("s" if session.ssl else ""),
+            at=clock.now(),
+        )
+        self._storing += 1
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, store, self._spool, kept, envelope.content)
+        except SpoolFull as problem:
+            _log.warning("inbound.spool_full", problem=str(problem))
+            return replies.NO_ROOM
+        except SpoolBroken as problem:
+            _log.error("inbound.spool_broken", problem=str(problem))
+            return replies.NOT_STORED
+        finally:
+            self._storing -= 1
+        self.stored += 1
+        return replies.STORED
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer a failure of ours without telling its inside (the broad catch of the SMTP edge)."""
+        _log.error("inbound.dialogue_failed", exc_info=error)
+        return replies.FAILED
+
+    def close(self) -> None:
+        """Wait for the disk."""
+        self._threads.shutdown(wait=True)

@@ -1,0 +1,256 @@
+"""aiosmtpd's SMTP dialogue with the guards that it lacks.
+
+Left alone it grows without bound on a line with no end, refuses lines over 1,001 bytes that real bounces have, and takes a
+bare LF for the end of a command. See the tests of rows 38 to 53.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections import defaultdict
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Session
+
+from posthouse.inbound.listener import replies
+from posthouse.inbound.listener.hooks import Hooks
+from posthouse.inbound.listener.limits import Doorkeeper, Limits
+
+_COMMAND_BYTES = 2_048  # RFC 5321 4.5.3.1.4 says 512; SMTPUTF8 and long return paths need more
+_MAIL_COMMANDS = ("MAIL", "RCPT", "DATA")
+
+
+class GuardedSMTP(SMTP):
+    """One connection."""
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        *,
+        hostname: str,
+        limits: Limits,
+        doorkeeper: Doorkeeper,
+        loop: asyncio.AbstractEventLoop,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.line_length_limit = limits.line_bytes
+        super().__init__(
+            hooks,
+            data_size_limit=limits.message_bytes,
+            enable_SMTPUTF8=True,
+            hostname=hostname,
+            ident="ESMTP",
+            tls_context=tls,
+            timeout=limits.idle_seconds,
+            auth_exclude_mechanism=["LOGIN", "PLAIN"],
+            loop=loop,
+        )
+        # The library keeps these on the class and lets every EHLO of every connection widen them.
+        self.command_size_limits = defaultdict(lambda: _COMMAND_BYTES)
+        self.command_size_limit = _COMMAND_BYTES
+        self._limits = limits
+        self._doorkeeper = doorkeeper
+        self._peer = ""
+        self._unread = 0
+        self._commands = 0
+        self._bad_commands = 0
+        self._refused = 0
+        self._session_end: asyncio.TimerHandle | None = None
+        self._smtp_methods = {name: self._counted(name, method) for name, method in self._smtp_methods.items() if name not in ("HELP",)}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the peer in, or turn it away."""
+        if self._original_transport is None:
+            peer = transport.get_extra_info("peername") or ("", 0)
+            self._peer = str(peer[0])
+            if not self._doorkeeper.enter(self._peer):
+                self._peer = ""
+                transport.write((replies.TOO_MANY_CONNECTIONS + "\r\n").encode())  # type: ignore[attr-defined]
+                transport.close()
+                self._turned_away = True
+                return
+            self._session_end = self.loop.call_later(self._limits.session_seconds, self.part, replies.TOO_LONG_SESSION)
+        super().connection_made(transport)
+
+    _turned_away = False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Count the peer out."""
+        if self._turned_away:
+            return
+        if self._peer:
+            self._doorkeeper.leave(self._peer)
+            self._peer = ""
+        if self._session_end is not None:
+            self._session_end.cancel()
+        super().connection_lost(error)
+
+    def eof_received(self) -> bool | None:
+        """The peer says no more."""
+        return None if self._turned_away else super().eof_received()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in, up to a cap on what no command and no message has used up."""
+        if self._turned_away:
+            return
+        self._unread += len(data)
+        if self._unread > self._limits.message_bytes + self._limits.unread_bytes:
+            self.part(replies.TOO_MUCH)
+            return
+        super().data_received(data)
+
+    def part(self, reply: str) -> None:
+        """Say a last word and close."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        with contextlib.suppress(RuntimeError, ConnectionError):
+            self.transport.write((reply + "\r\n").encode())  # type: ignore[attr-defined]
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+        self.transport.close()
+
+    def _timeout_cb(self) -> None:
+        self.part(replies.IDLE)
+
+    def _create_session(self) -> Session:
+        self._unread = 0
+        return super()._create_session()
+
+    def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super()._cb_client_connected(reader, writer)
+        # RFC 5321 2.3.8: a line ends with CRLF and nothing else, in commands too.
+        until = reader.readuntil
+        reader.readuntil = lambda separator=b"\r\n": until(separator)  # type: ignore[method-assign,misc,assignment]
+
+    def _counted(self, name: str, method: Any) -> Any:
+        async def run(arg: str | None) -> None:
+            self._commands += 1
+            if self._commands > self._limits.commands or (name not in _MAIL_COMMANDS and self._commands > self._limits.commands // 4):
+                await self._leave(replies.TOO_MANY_COMMANDS)
+                return
+            if name != "DATA":
+                self._unread = 0
+            await method(arg)
+
+        return run
+
+    async def _leave(self, reply: str) -> None:
+        await self.push(reply)
+        if self.transport is not None:
+            self.transport.close()
+        raise asyncio.CancelledError
+
+    async def push(self, status: str | bytes) -> None:
+        """Send a reply with its enhanced code; leave when the peer makes too many mistakes."""
+        text = status.decode("ascii", "replace") if isinstance(status, bytes) else status
+        await super().push(replies.with_code(text) if self.session is not None and self.session.host_name else text)
+        if text[:3] in ("500", "501", "502", "503"):
+            self._bad_commands += 1
+            if self._bad_commands > self._limits.bad_commands:
+                self._bad_commands = -1_000_000
+                await self._leave(replies.TOO_MANY_COMMANDS)
+        elif text[:3] == "550":
+            self._refused += 1
+            if self._refused > self._limits.refused_recipients:
+                self._refused = -1_000_000
+                await self._leave(replies.GUESSING)
+
+    async def smtp_EHLO(self, hostname: str | None) -> None:  # noqa: N802
+        """Greet, and offer only what is handled (RFC 5321 4.1.1.1)."""
+        if not hostname:
+            await self.push("501 5.5.4 EHLO needs a host name")
+            return
+        self._set_rset_state()
+        assert self.session is not None
+        self.session.extended_smtp = True
+        offers = [self.hostname, f"SIZE {self._limits.message_bytes}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        if self.tls_context and not self._tls_protocol:
+            offers.append("STARTTLS")
+        lines = [f"250-{offer}" for offer in offers[:-1]] + [f"250 {offers[-1]}"]
+        await super().push("\r\n".join(lines))
+        self.session.host_name = hostname[:255]
+
+    async def smtp_HELO(self, hostname: str | None) -> None:  # noqa: N802
+        """Greet a plain peer."""
+        if not hostname:
+            await self.push("501 5.5.4 HELO needs a host name")
+            return
+        self._set_rset_state()
+        assert self.session is not None
+        self.session.extended_smtp = False
+        await super().push(f"250 {self.hostname}")
+        self.session.host_name = hostname[:255]
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
+        """Not offered on this port."""
+        await self.push(replies.NOT_DONE)
+
+    async def smtp_VRFY(self, arg: str) -> None:  # noqa: N802
+        """Not offered: it would tell which addresses exist."""
+        await self.push(replies.NOT_DONE)
+
+    async def smtp_EXPN(self, arg: str) -> None:  # noqa: N802
+        """Not offered."""
+        await self.push(replies.NOT_DONE)
+
+    async def smtp_BDAT(self, arg: str) -> None:  # noqa: N802
+        """Not offered (RFC 3030)."""
+        await self.push(replies.NOT_DONE)
+
+    async def smtp_PROXY(self, arg: str) -> None:  # noqa: N802
+        """Not offered."""
+        await self.push(replies.NOT_DONE)
+
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
+        """Read a message up to CRLF.CRLF, in bounded memory whatever the peer does, and hand it on."""
+        if await self.check_helo_needed():
+            return
+        assert self.envelope is not None
+        if not self.envelope.rcpt_tos:
+            await self.push("503 5.5.1 RCPT first")
+            return
+        if arg:
+            await self.push("501 5.5.4 DATA takes no argument")
+            return
+        self._unread = 0
+        await self.push("354 Go on; end with <CRLF>.<CRLF>")
+        content, refusal = await self._read_message()
+        self._unread = 0
+        if refusal is None:
+            self.envelope.content = self.envelope.original_content = content
+            self._reset_timeout()
+            refusal = await self._call_handler_hook("DATA")
+        self._set_post_data_state()
+        self._reset_timeout()
+        await self.push(str(refusal))
+
+    async def _read_message(self) -> tuple[bytes, str | None]:
+        message = bytearray()
+        refusal: str | None = None
+        whole_line = True  # does the next piece begin a line?
+        while True:
+            try:
+                piece = await self._reader.readuntil(b"\r\n")
+            except asyncio.LimitOverrunError as over:
+                piece = await self._reader.read(over.consumed)
+                refusal = refusal or replies.LINE_TOO_LONG
+                message.clear()
+            ended = piece.endswith(b"\r\n")
+            if whole_line and piece == b".\r\n":
+                return bytes(message), refusal
+            if whole_line and piece[:1] == b".":
+                piece = piece[1:]
+            if refusal is None:
+                refusal = self._refusal(piece, len(message))
+                message += piece
+                if refusal is not None:
+                    message.clear()
+            whole_line = ended
+
+    def _refusal(self, line: bytes, so_far: int) -> str | None:
+        if so_far + len(line) > self._limits.message_bytes:
+            return replies.TOO_BIG
+        body = line[:-2]
+        if b"\n" in body or b"\r" in body:
+            return replies.BARE_LINE_END
+        return None

@@ -1,0 +1,1 @@
+"""Mail on disk before it is acknowledged: complete, synced, independent of every other service."""
