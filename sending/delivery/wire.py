@@ -1,0 +1,127 @@
+"""Read SMTP replies from bytes and write envelopes to bytes; pure, no socket.
+
+The reader is strict about what it counts and lenient about how it is written: bare line feeds and odd text are taken,
+a code that isn't one, an endless line or an endless reply are not (RFC 5321 section 4.2).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# RFC 5321 section 4.5.3.1.5 allows 512 octets a line; big receivers exceed it with links to their help pages.
+LINE_LIMIT_BYTES = 4_096
+REPLY_LIMIT_BYTES = 65_536
+REPLY_LIMIT_LINES = 200
+
+_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+# RFC 3463 section 2: class, subject and detail; the class must agree with the code's first digit.
+_ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
+_UNSAFE = re.compile(r"[\x00-\x20<>\x7f]")
+
+
+class WireError(Exception):
+    """The peer said something that isn't SMTP, or too much of it."""
+
+
+class Unspeakable(Exception):
+    """An address can't be put into an SMTP command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One complete reply; `text` has its lines joined by a space, `enhanced` is None where there was none."""
+
+    code: int
+    enhanced: str | None
+    text: str
+
+    @property
+    def digit(self) -> int:
+        """The first digit: 2 done, 3 go on, 4 not now, 5 never."""
+        return self.code // 100
+
+
+class ReplyReader:
+    """Collect bytes and give back complete replies, in order."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._lines: list[str] = []
+        self._code = b""
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[Reply]:
+        """Take bytes as they came; return the replies that are complete now. Raises: WireError."""
+        self._pending += data
+        replies = []
+        start = 0
+        while (end := self._pending.find(b"\n", start)) >= 0:
+            reply = self._line(bytes(self._pending[start:end]).rstrip(b"\r"))
+            start = end + 1
+            if reply is not None:
+                replies.append(reply)
+        del self._pending[:start]
+        if len(self._pending) > LINE_LIMIT_BYTES:
+            raise WireError(f"a reply line is longer than {LINE_LIMIT_BYTES} bytes")
+        return replies
+
+    def _line(self, line: bytes) -> Reply | None:
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise WireError(f"not an SMTP reply: {line[:80]!r}")
+        code, more, rest = found.group(1), found.group(2), found.group(3) or b""
+        self._size += len(line)
+        if len(line) > LINE_LIMIT_BYTES or self._size > REPLY_LIMIT_BYTES or len(self._lines) >= REPLY_LIMIT_LINES:
+            raise WireError("a reply is too long")
+        if self._lines and code != self._code:
+            raise WireError(f"a reply changes its code from {self._code!r} to {code!r}")
+        self._code = code
+        self._lines.append(rest.decode("utf-8", "replace"))
+        return None if more == b"-" else self._finish()
+
+    def _finish(self) -> Reply:
+        reply = make_reply(int(self._code), self._lines)
+        self._lines = []
+        self._size = 0
+        return reply
+
+
+def make_reply(code: int, lines: list[str]) -> Reply:
+    """Join the lines of a reply and take the enhanced status code out of each line (RFC 2034 section 4)."""
+    enhanced = None
+    texts = []
+    for line in lines:
+        found = _ENHANCED.match(line)
+        if found is not None and found.group(1) == str(code // 100):
+            enhanced = enhanced or found.group(0)
+            texts.append(line[found.end() :].strip())
+        else:
+            texts.append(line.strip())
+    return Reply(code, enhanced, " ".join(text for text in texts if text))
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the server offered in its answer to EHLO and what follows from it."""
+
+    pipelining: bool = False
+    size: bool = False
+    eight_bit: bool = False
+    utf8: bool = False
+
+
+def envelope(return_path: str, recipient: str, size_bytes: int, offers: Offers) -> tuple[bytes, bytes]:
+    """Return the MAIL and the RCPT line. Raises: Unspeakable, when an address can't be written in SMTP to this server."""
+    for address in (return_path, recipient):
+        if _UNSAFE.search(address) or len(address) > 320:
+            raise Unspeakable("the address has characters that SMTP doesn't allow")
+    if not recipient:
+        raise Unspeakable("the address is empty")
+    extra = f" SIZE={size_bytes}" if offers.size else ""
+    if not (return_path.isascii() and recipient.isascii()):
+        if not offers.utf8:
+            raise Unspeakable("the server takes no international addresses (SMTPUTF8)")
+        extra += " SMTPUTF8"
+    mail = f"MAIL FROM:<{return_path}>{extra}\r\n"
+    return mail.encode(), f"RCPT TO:<{recipient}>\r\n".encode()

@@ -1,0 +1,1 @@
+"""One copy for one recipient, with exactly one final outcome, and its history."""

@@ -1,0 +1,1 @@
+"""Pools and their routes: the ways out, and who may use them."""

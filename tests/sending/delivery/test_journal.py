@@ -1,0 +1,152 @@
+"""A journal says what is certain about each message, after any kill; its lock says whether the holder lives."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posthouse.sending.delivery import journal
+from posthouse.sending.delivery.journal import JournalFailed, Mark
+from posthouse.sending.delivery.wire import Reply
+
+_REPLY = st.builds(Reply, st.integers(200, 599), st.sampled_from([None, "5.1.1", "4.2.2"]), st.text(max_size=60))
+_FINAL = (Mark.SENT, Mark.DEFERRED, Mark.REFUSED)
+_ACT = st.tuples(st.integers(1, 5), st.sampled_from([Mark.INTENT, Mark.UNKNOWN, *_FINAL]), _REPLY)
+
+
+def _write(folder, acts):
+    opened = journal.create(folder, 7, 9, 1_000)
+    for message_id, mark, reply in acts:
+        if mark is Mark.INTENT:
+            opened.intend(message_id, 3)
+        elif mark is Mark.UNKNOWN:
+            opened.unknown(message_id, reply.text)
+        else:
+            opened.record(mark, message_id, reply, "dot")
+    opened.close()
+    return opened.path
+
+
+@given(st.lists(_ACT, max_size=12))
+def test_what_was_written_is_read(tmp_path_factory, acts):
+    """The last word about each message comes back, whatever text the server used."""
+    path = _write(tmp_path_factory.mktemp("j"), acts)
+    replay = journal.parse(path.read_bytes(), tenant_id=7, lease_id=9)
+    assert (replay.damaged, replay.until) == (0, 1_000)
+    last = {message_id: (mark, reply) for message_id, mark, reply in acts}
+    assert replay.records.keys() == last.keys()
+    for message_id, (mark, reply) in last.items():
+        record = replay.of(message_id)
+        assert record.mark is mark
+        if mark in _FINAL:
+            assert (record.code, record.enhanced, record.stage) == (reply.code, reply.enhanced, "dot")
+
+
+@given(st.lists(_ACT, max_size=8), st.data())
+def test_a_torn_end_loses_only_the_last_line(tmp_path_factory, acts, data):
+    """Cut anywhere, a journal says what its complete lines say, and never that a message was sent which wasn't."""
+    raw = _write(tmp_path_factory.mktemp("j"), acts).read_bytes()
+    cut = raw[: data.draw(st.integers(0, len(raw)))]
+    whole = cut[: cut.rfind(b"\n") + 1]
+    assert journal.parse(cut, tenant_id=7, lease_id=9) == journal.parse(whole, tenant_id=7, lease_id=9)
+    assert journal.parse(cut + b"\x00" * 50, tenant_id=7, lease_id=9) == journal.parse(whole, tenant_id=7, lease_id=9)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read(data):
+    """Damage never raises; it makes silent messages unknown instead of unsent."""
+    replay = journal.parse(data, tenant_id=7, lease_id=9)
+    assert (replay.of(10**18) is None) == (replay.damaged == 0)
+
+
+def test_a_foreign_head_is_damage():
+    """A journal that names another lease than its file does proves nothing."""
+    replay = journal.parse(b"L 7 10 5\nO 1 250 - dot ok\n", tenant_id=7, lease_id=9)
+    assert replay.damaged == 1
+    assert replay.of(2).mark is Mark.UNKNOWN
+
+
+def test_route_is_kept_from_the_intent(tmp_path):
+    """The final line needs not repeat by which route the message went."""
+    path = _write(tmp_path, [(1, Mark.INTENT, Reply(250, None, "")), (1, Mark.SENT, Reply(250, "2.0.0", "ok"))])
+    record = journal.parse(path.read_bytes(), tenant_id=7, lease_id=9).of(1)
+    assert (record.mark, record.route_id, record.code, record.enhanced) == (Mark.SENT, 3, 250, "2.0.0")
+
+
+def test_a_living_holder_keeps_its_journal(tmp_path):
+    """No sweeper sees a journal whose holder lives; at once after it closes, one does."""
+    opened = journal.create(tmp_path, 7, 9, 1_000)
+    assert list(journal.abandoned(tmp_path)) == []
+    opened.close()
+    found = list(journal.abandoned(tmp_path))
+    assert [one.replay.lease_id for one in found] == [9]
+    assert list(journal.abandoned(tmp_path)) == [], "the first sweeper holds it"
+    found[0].journal.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_holder_gives_its_journal_up(tmp_path):
+    """The kernel lets go of the lock of a process killed with SIGKILL, and what it wrote stays."""
+    code = (
+        "import os, signal, sys, pathlib\n"
+        "from posthouse.sending.delivery import journal\n"
+        "j = journal.create(pathlib.Path(sys.argv[1]), 7, 9, 1000)\n"
+        "j.intend(5, 1)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -9
+    (found,) = journal.abandoned(tmp_path)
+    assert found.replay.of(5).mark is Mark.INTENT
+    assert found.replay.of(6) is None
+    found.journal.close()
+
+
+def test_a_started_program_does_not_inherit_the_lock(tmp_path):
+    """O_CLOEXEC: a program started meanwhile doesn't hold the lock on after us."""
+    opened = journal.create(tmp_path, 7, 9, 1_000)
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False) as other:
+        other.stdin.write(b"it runs\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == b"it runs\n"
+        opened.close()
+        (found,) = journal.abandoned(tmp_path)
+        found.journal.close()
+        other.stdin.close()
+
+
+def test_the_name_appears_only_with_the_lock(tmp_path, monkeypatch):
+    """Whoever sees the name finds it locked: the rename comes after flock."""
+    order = []
+    real_flock = fcntl.flock
+    monkeypatch.setattr(journal.fcntl, "flock", lambda fd, how: (order.append(sorted(os.listdir(tmp_path))), real_flock(fd, how)))
+    journal.create(tmp_path, 7, 9, 1_000).close()
+    assert [len(names) for names in order] == [1]
+    assert order[0][0].startswith(".")
+
+
+def test_unnamed_files_are_forgotten_when_old(tmp_path):
+    """A claim that died before the rename leaves a hidden file; its transaction can't have committed."""
+    (tmp_path / ".0123456789abcdef").write_bytes(b"")
+    assert journal.forget_unnamed(tmp_path, older_than=0) == 0
+    assert journal.forget_unnamed(tmp_path, older_than=2**40) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_before_the_body_leaves():
+    """An intent that can't be kept raises, so the body stays here."""
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(JournalFailed):
+        journal.Journal(Path("/dev/full"), descriptor).intend(1, 1)
+    os.close(descriptor)
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    """A claim without a journal must roll back."""
+    with pytest.raises(JournalFailed):
+        journal.create(tmp_path / "none", 7, 9, 1_000)
