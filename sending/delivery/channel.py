@@ -169,7 +169,7 @@ class Channel(asyncio.Protocol):
 
 def adopt(transport: asyncio.BaseTransport, offers: Offers, pace: Pace) -> Channel:
     """Take a connected transport over from the library that opened it."""
-    stream = cast(asyncio.Transport, transport)
+    stream = cast("asyncio.Transport", transport)
     channel = Channel(stream, offers, pace)
     stream.set_protocol(channel)
     return channel

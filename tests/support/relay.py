@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 HANG_UP = b"\x00hang up"
 SAY_NOTHING = b"\x00say nothing"
@@ -46,7 +47,7 @@ class Relay:
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def __aenter__(self) -> Relay:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**20)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -79,7 +80,7 @@ class Relay:
             line = raw.decode().rstrip("\r\n")
             verb = line.split(" ")[0].split(":")[0].upper()
             session.lines.append(line)
-            if not self.bears_pipelining and reader._buffer:  # noqa: SLF001 - the only way to see what came too early
+            if not self.bears_pipelining and reader._buffer:
                 writer.write(b"554 5.5.0 SMTP synchronization error\r\n")
                 return
             if verb == "DATA":
@@ -128,9 +129,9 @@ class Relay:
 
     def _note(self, session: Session, verb: str, line: str) -> None:
         if verb == "MAIL":
-            session.sender = line.split("<")[1].split(">")[0]
+            session.sender = line.split("<")[1].split(">", maxsplit=1)[0]
         elif verb == "RCPT":
-            session.recipients.append(line.split("<")[1].split(">")[0])
+            session.recipients.append(line.split("<")[1].split(">", maxsplit=1)[0])
 
     async def _data(self, session: Session, line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         usual = b"354 go on\r\n" if session.recipients else b"503 5.5.1 no valid recipients\r\n"

@@ -245,7 +245,10 @@ def test_an_address_that_cannot_be_said_fails_alone():
 
 def test_replies_torn_into_bytes():
     """Replies may arrive one byte at a time."""
-    relay, bag = Relay(script=lambda s, verb, line: [bytes([b]) for b in b"250-2.0.0 one\r\n250 two\r\n"] if verb == "DOT" else None), Bag(3)
+    relay, bag = (
+        Relay(script=lambda s, verb, line: [bytes([b]) for b in b"250-2.0.0 one\r\n250 two\r\n"] if verb == "DOT" else None),
+        Bag(3),
+    )
     assert _run(relay, bag).why is Ended.DRAINED
     assert len(bag.fates()) == 3
 

@@ -124,7 +124,9 @@ def test_the_name_appears_only_with_the_lock(tmp_path, monkeypatch):
     """Whoever sees the name finds it locked: the rename comes after flock."""
     order = []
     real_flock = fcntl.flock
-    monkeypatch.setattr(journal.fcntl, "flock", lambda fd, how: (order.append(sorted(os.listdir(tmp_path))), real_flock(fd, how)))
+    monkeypatch.setattr(
+        journal.fcntl, "flock", lambda fd, how: (order.append(sorted(p.name for p in tmp_path.iterdir())), real_flock(fd, how))
+    )
     journal.create(tmp_path, 7, 9, 1_000).close()
     assert [len(names) for names in order] == [1]
     assert order[0][0].startswith(".")
