@@ -1,0 +1,1 @@
+"""Mailbox providers to rehearse against: they accept, defer, refuse, bounce, complain, open, click and unsubscribe."""

@@ -1,0 +1,1 @@
+"""Non-delivery reports in the shapes that real mail systems give them."""
