@@ -58,6 +58,17 @@ class Settings:
     inbound_port: int = setting(2525, "Port on which the inbound SMTP service listens.", unit="port")
     dns_servers: str = setting("", "Name servers as HOST or HOST:PORT, comma separated. Empty: those of the system.")
 
+    simulator_host: str = setting("127.0.0.1", "Address on which the mailbox simulator listens.")
+    simulator_smtp_port: int = setting(2526, "Port on which the simulator takes mail.", unit="port")
+    simulator_state_port: int = setting(2527, "Port of the simulator's JSON state.", unit="port")
+    simulator_dns_port: int = setting(2528, "Port of the simulator's name server (UDP and TCP).", unit="port")
+    simulator_scenario: str = setting("", "Scenario file (TOML) that the simulator plays. Empty: the one that ships.")
+    simulator_inbound: str = setting(
+        "", "Where the simulator sends reports and answers, as HOST:PORT. Empty: the inbound service's address."
+    )
+    simulator_web: str = setting("", "Where the simulator fetches pixels and links, as HOST:PORT. Empty: the web service's address.")
+    simulator_verify: bool = setting(True, "Whether the simulator verifies the DKIM signatures of all mail.")
+
     stripe_api: str = setting("https://api.stripe.com", "Address of Stripe's API; another one for `posthouse stripe-double`.")
 
     workers_jobs: int = setting(1, "Worker processes for background jobs that `posthouse up` keeps.", unit="processes")

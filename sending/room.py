@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from posthouse.platform.manifest import Room
+from posthouse.sending.simulator.commands import COMMAND as SIMULATOR
 
-ROOM = Room(name="sending")
+ROOM = Room(name="sending", commands=[SIMULATOR])

@@ -143,7 +143,7 @@ def _rdata(record: Record) -> dns.rdata.Rdata:
         raise RecordError(message)
     text = _quoted(record.value) if record.type == "TXT" else record.value
     try:
-        return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(record.type), text, origin=dns.name.root)
+        return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(record.type), text, origin=dns.name.root, relativize=False)
     except dns.exception.DNSException as fault:
         message = f"{record.name} {record.type} {record.value!r}: {fault}"
         raise RecordError(message) from fault

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from posthouse.platform import clock
 from posthouse.sending.simulator.cards import Tally
+
+#: No line is longer: addresses, ids and reasons are bounded by SMTP's and the parser's own limits.
+MAX_LINE_BYTES = 1_048_576
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -65,7 +69,8 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         for entry in read(path) if path.exists() else ():
             self._count(entry)
-        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+        _drop_cut_line(self._file)
 
     def accept(self, number: int, message_id: str, recipient: str, sender_domain: str, return_path: str) -> None:
         """Record one accepted copy; it is with the operating system when this returns, before 250 is said."""
@@ -128,6 +133,14 @@ def read(path: Path) -> list[Entry]:
     decode: Any = msgspec.json.Decoder(Entry).decode
     lines = path.read_bytes().split(b"\n")
     return [decode(line) for line in lines[:-1] if line]
+
+
+def _drop_cut_line(file: int) -> None:
+    """Cut the file after its last whole line, so that the next one does not run into a half one."""
+    size = os.fstat(file).st_size
+    tail = os.pread(file, MAX_LINE_BYTES, max(0, size - MAX_LINE_BYTES))
+    if tail and not tail.endswith(b"\n"):
+        os.ftruncate(file, size - len(tail) + tail.rfind(b"\n") + 1)
 
 
 def names() -> tuple[str, ...]:

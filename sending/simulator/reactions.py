@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlencode, urljoin, urlsplit
 
+from selectolax.lexbor import LexborHTMLParser
+
 from posthouse.platform import clock
 from posthouse.sending.simulator import agents, autoreplies, complaints, rules
 from posthouse.sending.simulator.bounces import shapes
@@ -16,7 +18,6 @@ from posthouse.sending.simulator.ledger import Ledger
 from posthouse.sending.simulator.mx import MailExchanger, MailRefusedError
 from posthouse.sending.simulator.scenario import Scenario
 from posthouse.sending.simulator.web import Answer, UnreachableError, Web
-from selectolax.lexbor import LexborHTMLParser
 
 #: Waits between attempts of one reaction, in seconds; after the last it is recorded as failed.
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)

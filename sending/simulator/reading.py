@@ -11,8 +11,9 @@ from email.utils import parseaddr
 from urllib.parse import urlsplit
 
 import dkim
-from posthouse.sending.simulator.cards import Reading
 from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from posthouse.sending.simulator.cards import Reading
 
 #: Answers a key's owner name with the joined TXT strings, or None; dkimpy's form.
 KeyLookup = Callable[..., bytes | None]
