@@ -12,7 +12,11 @@ import base64
 import binascii
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol
+
+from posthouse.platform.app import keyring
+from posthouse.platform.secrets import Keyring
 
 PURPOSE = "message-token"
 MAC_BYTES = 10  # 80 bits: a million guesses a second would need 38 million years for an even chance
@@ -112,3 +116,14 @@ def read_address(mint: Mint, local_part: str) -> AddressKind | None:
         kind, token = "unsubscribe", text.removeprefix(UNSUBSCRIBE_PREFIX)
     claims = mint.read(token) if len(token) == LOCAL_CHARACTERS else None
     return AddressKind(kind, claims) if claims else None
+
+
+def of_house() -> Mint:
+    """Return the mint under the running installation's keys."""
+    ring = keyring()
+    return _mint(ring.current, tuple(sorted(ring.keys.items())))
+
+
+@lru_cache(maxsize=4)
+def _mint(current: int, keys: tuple[tuple[int, bytes], ...]) -> Mint:
+    return Mint(Keyring(dict(keys), current))

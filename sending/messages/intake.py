@@ -1,0 +1,89 @@
+"""How messages come to be: in ranges for a campaign, one by one for a single message; and how waiting ones are called off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from posthouse.platform import clock
+from posthouse.platform.db import session
+from posthouse.platform.scope import Scope
+
+_COLUMNS = (
+    "tenant_id, campaign_id, revision_id, list_id, contact_id, recipient, email_norm, domain, stream, state, fields, not_before, created_at"
+)
+_FROM_CONTACTS = sa.text(
+    f"WITH made AS (INSERT INTO message ({_COLUMNS})"
+    " SELECT c.tenant_id, :campaign, :revision, :list, c.id, c.email, c.email_norm, c.domain, 'marketing', 'queued', NULL, :at, :at"
+    " FROM contact c WHERE c.tenant_id = :tenant AND c.id = ANY (:contacts) ORDER BY c.id"
+    " ON CONFLICT (tenant_id, campaign_id, contact_id) WHERE campaign_id IS NOT NULL DO NOTHING RETURNING domain)"
+    " SELECT domain, count(*) AS count FROM made GROUP BY domain"
+)
+_SINGLE = sa.text(
+    f"INSERT INTO message ({_COLUMNS}) VALUES (:tenant, NULL, :revision, NULL, :contact, :recipient, :email_norm, :domain, :stream, 'queued',"
+    " :fields, :at, :at) RETURNING id"
+).bindparams(sa.bindparam("fields", type_=JSONB))
+_CALL_OFF = sa.text(
+    "WITH waiting AS (SELECT id FROM message WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'queued'"
+    " LIMIT :size FOR UPDATE SKIP LOCKED)"
+    " UPDATE message m SET state = 'cancelled', reason = 'campaign stopped', settled_at = :at FROM waiting w"
+    " WHERE m.tenant_id = :tenant AND m.id = w.id RETURNING m.domain"
+)
+_OPEN = sa.text(
+    "SELECT EXISTS (SELECT 1 FROM message WHERE tenant_id = :tenant AND campaign_id = :campaign AND state IN ('queued', 'leased'))"
+)
+
+
+def queue_campaign(scope: Scope, *, campaign_id: int, revision_id: int, list_id: int, contact_ids: Sequence[int]) -> Mapping[str, int]:
+    """Queue a message for each contact that has none of this campaign yet; returns how many were new, by recipient domain."""
+    if not contact_ids:
+        return {}
+    values = {
+        "tenant": scope.tenant,
+        "campaign": campaign_id,
+        "revision": revision_id,
+        "list": list_id,
+        "contacts": list(contact_ids),
+        "at": clock.now(),
+    }
+    return {row.domain: row.count for row in session(scope).execute(_FROM_CONTACTS, values)}
+
+
+def queue_single(
+    scope: Scope,
+    *,
+    revision_id: int,
+    recipient: str,
+    email_norm: str,
+    domain: str,
+    stream: str,
+    fields: Mapping[str, Any],
+    contact_id: int | None = None,
+) -> int:
+    """Queue one message with fields of its own; returns its id."""
+    values = {
+        "tenant": scope.tenant,
+        "revision": revision_id,
+        "contact": contact_id,
+        "recipient": recipient,
+        "email_norm": email_norm,
+        "domain": domain,
+        "stream": stream,
+        "fields": dict(fields),
+        "at": clock.now(),
+    }
+    return int(session(scope).execute(_SINGLE, values).scalar_one())
+
+
+def call_off(scope: Scope, *, campaign_id: int, size: int) -> list[str]:
+    """Cancel at most `size` messages of a campaign that still wait; returns their recipients' domains, empty when none is left."""
+    values = {"tenant": scope.tenant, "campaign": campaign_id, "size": size, "at": clock.now()}
+    return list(session(scope).execute(_CALL_OFF, values).scalars())
+
+
+def any_open(scope: Scope, *, campaign_id: int) -> bool:
+    """Say whether a message of the campaign still waits or is on its way."""
+    return bool(session(scope).execute(_OPEN, {"tenant": scope.tenant, "campaign": campaign_id}).scalar_one())
