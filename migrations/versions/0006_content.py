@@ -20,6 +20,7 @@ def upgrade() -> None:
     _campaigns()
     _counters()
     _single_messages()
+    _engagement()
     _hits()
 
 
@@ -196,9 +197,28 @@ def _hits() -> None:
     )
 
 
+def _engagement() -> None:
+    """What a recipient did with one message: persons' and machines' visits apart, the first person's time kept."""
+    tenant_table(
+        "message_engagement",
+        sa.Column("message_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False, primary_key=True),
+        sa.Column("people", sa.Integer, nullable=False),
+        sa.Column("machines", sa.Integer, nullable=False),
+        sa.Column("first_at", _WHEN),
+        sa.Column("last_at", _WHEN, nullable=False),
+        checks=[("kind", "kind IN ('open', 'click', 'unsubscribe')")],
+        anchored=False,
+        with_id=False,
+        storage="fillfactor = 80",
+    )
+
+
 def downgrade() -> None:
     """Drop what this revision names."""
     op.execute("DROP FUNCTION domain_claim_take(text, bigint, timestamptz)")
     op.execute("DROP FUNCTION domain_claim_release(text, bigint, timestamptz)")
-    drop_tables("tracking_hit", "single_message_key", "campaign_count", "campaign_skip", "campaign_revision", "campaign")
+    drop_tables(
+        "tracking_hit", "message_engagement", "single_message_key", "campaign_count", "campaign_skip", "campaign_revision", "campaign"
+    )
     drop_tables("domain_claim", "sending_domain")

@@ -1,0 +1,1 @@
+"""Opens, clicks, unsubscribes and preferences: what recipients do with a message."""

@@ -1,0 +1,1 @@
+"""Single messages: accepted one at a time, kept before they are acknowledged."""
