@@ -41,8 +41,11 @@ def emit(scope: Scope, event: Event) -> None:
     name = type(event).__name__
     if name not in current_app.extensions["posthouse_house"].handlers:
         return
+    # Inline, since the roles that write the outbox may not read it: without that the new id would be asked back.
     session(scope).execute(
-        OutboxRow.__table__.insert().values(  # type: ignore[attr-defined]
+        OutboxRow.__table__.insert()
+        .inline()
+        .values(  # type: ignore[attr-defined]
             name=name,
             for_tenant_id=scope.tenant_id,
             for_reseller_id=scope.reseller_id,

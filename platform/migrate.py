@@ -27,11 +27,14 @@ def migrate(admin_url: str, keyring: Keyring) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         _ensure_roles(connection, keyring)
+        # Who gets a function must be able to make one there; only while migrating.
+        connection.execute(sa.text("GRANT CREATE ON SCHEMA public TO posthouse_lookup"))
         connection.execute(sa.text("SET ROLE posthouse_owner"))
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.execute(sa.text("RESET ROLE"))
+        connection.execute(sa.text("REVOKE CREATE ON SCHEMA public FROM posthouse_lookup"))
     engine.dispose()
 
 

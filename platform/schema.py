@@ -211,9 +211,9 @@ def lookup_function(
         f" SET search_path = pg_catalog, public AS $function${body}$function$"
     )
     op.execute(f"REVOKE ALL ON FUNCTION {types} FROM PUBLIC")
-    op.execute(f"ALTER FUNCTION {types} OWNER TO posthouse_lookup")
     for role in callers:
         op.execute(f"GRANT EXECUTE ON FUNCTION {types} TO posthouse_{role}")
+    op.execute(f"ALTER FUNCTION {types} OWNER TO posthouse_lookup")
 
 
 def drop_tables(*names: str) -> None:
