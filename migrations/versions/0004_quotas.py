@@ -1,12 +1,90 @@
-"""Makes quota limits, windows and entries."""
+"""Makes the quota ledger: limits, windows and entries, the same three tables at operator, reseller and tenant."""
+
+from collections.abc import Callable, Sequence
+
+import sqlalchemy as sa
+
+from posthouse.platform.schema import EVERYTHING, Grants, Index, drop_tables, platform_table, reseller_table, tenant_table
 
 revision = "0004_quotas"
 down_revision = "0003_audience"
 
+_WHEN = sa.DateTime(timezone=True)
+_PERIODS = ("period", "period IN ('month', 'day', 'hour')")
+_MADE_BY_WORK = Grants(app="select, insert, update", worker="select, insert, update")
+
 
 def upgrade() -> None:
     """Create what this revision names."""
+    _ledger("operator", _platform, limit=Grants(worker="select", operator=EVERYTHING))
+    _ledger("reseller", reseller_table, limit=Grants(app="select", worker="select", operator=EVERYTHING))
+    _ledger("tenant", _tenant, limit=Grants(app=EVERYTHING, worker=EVERYTHING))
+
+
+def _platform(name: str, *columns: sa.Column[object], **more: object) -> None:
+    platform_table(name, *columns, **more)  # type: ignore[arg-type]
+
+
+def _tenant(name: str, *columns: sa.Column[object], **more: object) -> None:
+    tenant_table(name, *columns, anchored=False, **more)  # type: ignore[arg-type]
+
+
+def _ledger(layer: str, make: Callable[..., None], *, limit: Grants) -> None:
+    operator = "select, insert, update" if layer != "tenant" else ""
+    window = Grants(app=_MADE_BY_WORK.app if layer == "tenant" else _select_above(layer), worker=_MADE_BY_WORK.worker, operator=operator)
+    make(
+        f"{layer}_quota_limit",
+        _period(),
+        sa.Column("allowed", sa.BigInteger, nullable=False),
+        checks=[_PERIODS, ("allowed", "allowed >= 0")],
+        grants=limit,
+        with_id=False,
+    )
+    # `allowed` null: no limit, but counted. `ceiling` is `allowed`, or what was taken already when the limit was lowered
+    # below it: nothing new is granted then, and what was granted may still be used.
+    make(
+        f"{layer}_quota_window",
+        _period(),
+        sa.Column("starts_at", _WHEN, nullable=False, primary_key=True),
+        sa.Column("allowed", sa.BigInteger),
+        sa.Column("ceiling", sa.BigInteger),
+        sa.Column("reserved", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("used", sa.BigInteger, nullable=False, server_default="0"),
+        checks=[_PERIODS, ("never_over", "reserved >= 0 AND used >= 0 AND used + reserved <= ceiling")],
+        grants=window,
+        with_id=False,
+        storage="fillfactor = 20",
+    )
+    make(
+        f"{layer}_quota_entry",
+        sa.Column("lease_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False, primary_key=True),
+        sa.Column("reserved", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("used", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("released", sa.BigInteger, nullable=False, server_default="0"),
+        *_starts(),
+        sa.Column("at", _WHEN, nullable=False),
+        checks=[("kind", "kind IN ('reserve', 'settle')"), ("amounts", "reserved >= 0 AND used >= 0 AND released >= 0")],
+        indexes=[Index(("hour_at",))],
+        # Append-only: no role may change or delete an entry.
+        grants=Grants(worker="select, insert", operator="select" if layer != "tenant" else ""),
+        with_id=False,
+    )
+
+
+def _select_above(layer: str) -> str:
+    return "select" if layer == "reseller" else ""
+
+
+def _period() -> sa.Column[object]:
+    return sa.Column("period", sa.Text, nullable=False, primary_key=True)
+
+
+def _starts() -> Sequence[sa.Column[object]]:
+    return [sa.Column(f"{period}_at", _WHEN, nullable=False) for period in ("month", "day", "hour")]
 
 
 def downgrade() -> None:
     """Drop what this revision names."""
+    for layer in ("tenant", "reseller", "operator"):
+        drop_tables(*(f"{layer}_quota_{part}" for part in ("entry", "window", "limit")))

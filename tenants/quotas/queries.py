@@ -1,0 +1,86 @@
+"""Read how much may be sent, how much was, and when it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from posthouse.platform import clock
+from posthouse.platform.db import session
+from posthouse.platform.permissions import require
+from posthouse.platform.scope import Reach, Scope
+from posthouse.tenants.quotas import permissions
+from posthouse.tenants.quotas.ledger import read_windows
+from posthouse.tenants.quotas.models import TenantQuotaWindow
+from posthouse.tenants.quotas.rules import Layer, Period, Window
+
+_ORDER = {Period.MONTH: 0, Period.DAY: 1, Period.HOUR: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaCard:
+    """One limit's state. `allowed` and `remaining` None: no limit. `full`: nothing more is granted until `resets_at`."""
+
+    layer: str
+    period: str
+    allowed: int | None
+    used: int
+    reserved: int
+    remaining: int | None
+    full: bool
+    starts_at: datetime
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCard:
+    """What was used in one past or present window."""
+
+    period: str
+    starts_at: datetime
+    used: int
+
+
+def state(scope: Scope) -> list[QuotaCard]:
+    """Return month, day and hour of the scope's own layer: a tenant sees its own, never what others above it may do."""
+    layer, owner = _own(scope)
+    windows = read_windows(session(scope), layer, owner, clock.now())
+    return [_card(window) for window in sorted(windows, key=lambda window: _ORDER[window.period])]
+
+
+def usage(scope: Scope, *, period: str, since: datetime) -> list[UsageCard]:
+    """Return the tenant's used messages per window of `period` that started at or after `since`, oldest first."""
+    require(scope, permissions.READ)
+    query = (
+        sa.select(TenantQuotaWindow.period, TenantQuotaWindow.starts_at, TenantQuotaWindow.used)
+        .where(TenantQuotaWindow.tenant_id == scope.tenant, TenantQuotaWindow.period == period, TenantQuotaWindow.starts_at >= since)
+        .order_by(TenantQuotaWindow.starts_at)
+    )
+    return [UsageCard(*row) for row in session(scope).execute(query)]
+
+
+def _own(scope: Scope) -> tuple[Layer, int | None]:
+    if scope.reach is Reach.TENANT:
+        require(scope, permissions.READ)
+        return Layer.TENANT, scope.tenant
+    if scope.reach is Reach.RESELLER:
+        require(scope, permissions.READ_RESELLER)
+        return Layer.RESELLER, scope.reseller
+    require(scope, permissions.READ_OPERATOR)
+    return Layer.OPERATOR, None
+
+
+def _card(window: Window) -> QuotaCard:
+    return QuotaCard(
+        window.layer.value,
+        window.period.value,
+        window.allowed,
+        window.used,
+        window.reserved,
+        window.remaining,
+        window.remaining == 0,
+        window.starts_at,
+        window.resets_at,
+    )
