@@ -1,12 +1,284 @@
-"""Makes pools, routes, messages, lanes and leases."""
+"""Makes pools and routes, messages and their history, leases and lanes."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+from posthouse.platform.schema import EVERYTHING, Grants, Index, drop_tables, lookup_function, platform_table, reseller_table, tenant_table
 
 revision = "0007_delivery"
 down_revision = "0006_content"
 
+_WHEN = sa.DateTime(timezone=True)
+_COMPARED = sa.Text(collation="C")
+_STREAM = ("stream", "stream IN ('marketing', 'transactional')")
+
 
 def upgrade() -> None:
     """Create what this revision names."""
+    _pools()
+    _messages()
+    _leases()
+    _lanes()
+
+
+def _pools() -> None:
+    platform_table(
+        "pool",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False, server_default="shared"),
+        sa.Column("state", sa.Text, nullable=False, server_default="active"),
+        sa.Column("created_at", _WHEN, nullable=False),
+        unique=[("name",)],
+        checks=[("kind", "kind IN ('shared', 'dedicated')"), ("state", "state IN ('active', 'paused')")],
+        grants=Grants(app="select", worker="select", sched="select", operator=EVERYTHING),
+    )
+    known = (
+        "id, pool_id, name, host, port, tls, verify_tls, source_address, greet_as, max_connections, messages_per_connection, weight,"
+        " state, failures, parked_until, last_error, last_error_at, last_sent_at"
+    )
+    platform_table(
+        "route",
+        sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id"), nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("host", sa.Text, nullable=False),
+        sa.Column("port", sa.Integer, nullable=False),
+        sa.Column("tls", sa.Text, nullable=False),
+        sa.Column("verify_tls", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("username", sa.Text, nullable=False, server_default=""),
+        sa.Column("password_sealed", sa.LargeBinary),
+        sa.Column("source_address", sa.Text, nullable=False, server_default=""),
+        sa.Column("greet_as", sa.Text, nullable=False, server_default=""),
+        sa.Column("max_connections", sa.Integer, nullable=False, server_default="10"),
+        sa.Column("messages_per_connection", sa.Integer, nullable=False, server_default="1000"),
+        sa.Column("weight", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("state", sa.Text, nullable=False, server_default="active"),
+        sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("parked_until", _WHEN),
+        sa.Column("last_error", sa.Text, nullable=False, server_default=""),
+        sa.Column("last_error_at", _WHEN),
+        sa.Column("last_sent_at", _WHEN),
+        unique=[("pool_id", "name")],
+        checks=[
+            ("tls", "tls IN ('starttls', 'tls', 'none')"),
+            ("state", "state IN ('active', 'paused')"),
+            ("port", "port BETWEEN 1 AND 65535"),
+            ("sizes", "max_connections > 0 AND messages_per_connection > 0 AND weight > 0"),
+        ],
+        grants=Grants(
+            app=f"select ({known})",
+            worker="select, update (failures, parked_until, last_error, last_error_at, last_sent_at)",
+            sched=f"select ({known})",
+            operator=EVERYTHING,
+        ),
+    )
+    reseller_table(
+        "reseller_pool",
+        sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id"), nullable=False),
+        sa.Column("stream", sa.Text, nullable=False),
+        sa.Column("is_default", sa.Boolean, nullable=False, server_default=sa.false()),
+        unique=[("stream", "pool_id")],
+        checks=[_STREAM],
+        indexes=[Index(("stream",), unique=True, where="is_default", name="uq_reseller_pool_default")],
+        grants=Grants(app="select", worker="select", operator=EVERYTHING),
+    )
+    tenant_table(
+        "tenant_pool",
+        sa.Column("stream", sa.Text, nullable=False, primary_key=True),
+        sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id"), nullable=False),
+        checks=[_STREAM],
+        with_id=False,
+    )
+
+
+def _messages() -> None:
+    tenant_table(
+        "message",
+        sa.Column("campaign_id", sa.BigInteger),
+        sa.Column("revision_id", sa.BigInteger, nullable=False),
+        sa.Column("list_id", sa.BigInteger),
+        sa.Column("contact_id", sa.BigInteger),
+        sa.Column("recipient", sa.Text, nullable=False),
+        sa.Column("email_norm", _COMPARED, nullable=False),
+        sa.Column("domain", _COMPARED, nullable=False),
+        sa.Column("stream", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, server_default=""),
+        sa.Column("fields", JSONB),
+        sa.Column("attempts", sa.SmallInteger, nullable=False, server_default="0"),
+        sa.Column("not_before", _WHEN, nullable=False),
+        sa.Column("expires_at", _WHEN),
+        sa.Column("created_at", _WHEN, nullable=False),
+        sa.Column("settled_at", _WHEN),
+        sa.Column("lease_id", sa.BigInteger),
+        sa.Column("route_id", sa.BigInteger),
+        sa.Column("reply_code", sa.SmallInteger),
+        sa.Column("reply_status", sa.Text),
+        sa.Column("reply_text", sa.Text),
+        sa.Column("hard", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("bounced_at", _WHEN),
+        sa.Column("bounce_reason", sa.Text),
+        sa.Column("complained_at", _WHEN),
+        checks=[
+            _STREAM,
+            ("state", "state IN ('queued', 'leased', 'sent', 'failed', 'suppressed', 'expired', 'cancelled', 'unknown')"),
+            ("leased", "(state = 'leased') = (lease_id IS NOT NULL)"),
+            ("settled", "(state IN ('queued', 'leased')) = (settled_at IS NULL)"),
+        ],
+        indexes=[
+            Index(("campaign_id", "contact_id"), unique=True, where="campaign_id IS NOT NULL", name="uq_message_campaign_contact"),
+            Index(("campaign_id", "not_before"), where="state = 'queued' AND campaign_id IS NOT NULL", name="ix_message_due_campaign"),
+            Index(("stream", "not_before"), where="state = 'queued' AND campaign_id IS NULL", name="ix_message_due_single"),
+            Index(("stream", "not_before"), where="state = 'queued'", name="ix_message_due"),
+            Index(("lease_id",), where="state = 'leased'", name="ix_message_leased"),
+            Index(("contact_id",), where="contact_id IS NOT NULL", name="ix_message_contact"),
+        ],
+        grants=Grants(
+            app="select, insert, update", worker="select, insert, update", lookup="select (tenant_id, stream, state, not_before)"
+        ),
+        anchored=False,
+        storage="fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05",
+    )
+    tenant_table(
+        "message_event",
+        sa.Column("message_id", sa.BigInteger, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("at", _WHEN, nullable=False),
+        sa.Column("code", sa.SmallInteger),
+        sa.Column("text", sa.Text, nullable=False, server_default=""),
+        indexes=[Index(("message_id",))],
+        grants=Grants(app="select, insert", worker="select, insert"),
+        anchored=False,
+    )
+
+
+def _leases() -> None:
+    tenant_table(
+        "lease",
+        sa.Column("for_reseller_id", sa.BigInteger, nullable=False),
+        sa.Column("stream", sa.Text, nullable=False),
+        sa.Column("pool_id", sa.BigInteger, nullable=False),
+        sa.Column("host", sa.Text, nullable=False),
+        sa.Column("worker", sa.Text, nullable=False),
+        sa.Column("messages", sa.Integer, nullable=False),
+        sa.Column("until", _WHEN, nullable=False),
+        sa.Column("made_at", _WHEN, nullable=False),
+        sa.Column("closed_at", _WHEN),
+        sa.Column("closed_by", sa.Text, nullable=False, server_default=""),
+        indexes=[Index(("until",), where="closed_at IS NULL", name="ix_lease_open")],
+        grants=Grants(worker="select, insert, update", sched="select"),
+        anchored=False,
+    )
+    platform_table(
+        "delivery_host",
+        sa.Column("host", sa.Text, nullable=False, primary_key=True),
+        sa.Column("seen_at", _WHEN, nullable=False),
+        grants=Grants(worker="select, insert, update", sched="select, insert, update", operator="select, delete"),
+        with_id=False,
+    )
+
+
+def _lanes() -> None:
+    """Keep which tenants have work on a stream and whose turn it is; `pass` is virtual time (stride scheduling)."""
+    tenant_table(
+        "lane_tenant",
+        sa.Column("stream", sa.Text, nullable=False, primary_key=True),
+        sa.Column("for_reseller_id", sa.BigInteger, nullable=False),
+        sa.Column("pool_id", sa.BigInteger),
+        sa.Column("weight", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("pass", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("due_at", _WHEN),
+        sa.Column("held_by", sa.Text, nullable=False, server_default=""),
+        sa.Column("resumes_at", _WHEN),
+        checks=[_STREAM, ("weight", "weight BETWEEN 1 AND 1000")],
+        grants=Grants(app="select, insert, update", worker="select, insert, update", sched="select", lookup="select, update"),
+        anchored=False,
+        with_id=False,
+        storage="fillfactor = 50",
+    )
+    op.create_index("ix_lane_tenant_due", "lane_tenant", ["stream", "due_at"], postgresql_where=sa.text("due_at IS NOT NULL"))
+    platform_table(
+        "lane_clock",
+        sa.Column("stream", sa.Text, nullable=False, primary_key=True),
+        sa.Column("now", sa.BigInteger, nullable=False, server_default="0"),
+        grants=Grants(lookup="select, update"),
+        with_id=False,
+    )
+    op.execute("INSERT INTO lane_clock (stream) VALUES ('marketing'), ('transactional')")
+    _arrivals()
+    lookup_function(
+        "sending_next_turn(p_stream text, p_at timestamptz, p_without bigint[])",
+        returns="TABLE (o_tenant_id bigint, o_reseller_id bigint)",
+        body=_NEXT_TURN,
+        callers=("worker",),
+        language="plpgsql",
+        volatility="VOLATILE",
+    )
+    # Finds due messages whose lane sleeps; tells only how many lanes it woke.
+    lookup_function(
+        "sending_wake_lanes(p_at timestamptz)",
+        returns="SETOF text",
+        body=(
+            "UPDATE lane_tenant l SET due_at = p_at WHERE coalesce(l.due_at > p_at, true) AND coalesce(l.resumes_at <= p_at, true)"
+            " AND EXISTS (SELECT 1 FROM message m WHERE m.tenant_id = l.tenant_id AND m.stream = l.stream AND m.state = 'queued'"
+            " AND m.not_before <= p_at);"
+            " SELECT DISTINCT l.stream FROM lane_tenant l WHERE l.due_at <= p_at"
+        ),
+        callers=("sched", "worker"),
+        volatility="VOLATILE",
+    )
+
+
+# Start-time fair queueing: a tenant that slept comes back at the present virtual time, so it can't save turns up.
+_NEXT_TURN = """
+DECLARE
+  v_now bigint;
+  v_row record;
+BEGIN
+  SELECT c.now INTO v_now FROM lane_clock c WHERE c.stream = p_stream FOR UPDATE;
+  SELECT l.tenant_id, l.for_reseller_id, greatest(l.pass, v_now) AS start, l.weight INTO v_row
+    FROM lane_tenant l
+   WHERE l.stream = p_stream AND l.due_at <= p_at AND coalesce(l.pool_id, 0) <> ALL (p_without)
+   ORDER BY greatest(l.pass, v_now), l.pass, l.tenant_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN RETURN; END IF;
+  UPDATE lane_tenant l SET pass = v_row.start + 1000000 / v_row.weight WHERE l.tenant_id = v_row.tenant_id AND l.stream = p_stream;
+  UPDATE lane_clock c SET now = v_row.start WHERE c.stream = p_stream;
+  o_tenant_id := v_row.tenant_id;
+  o_reseller_id := v_row.for_reseller_id;
+  RETURN NEXT;
+END
+"""
+
+
+def _arrivals() -> None:
+    """Mark a tenant's lane as due in the transaction that queues its messages; takes no lock where it is due already."""
+    op.execute(
+        """
+        CREATE FUNCTION message_arrived() RETURNS trigger LANGUAGE plpgsql AS $function$
+        DECLARE f record;
+        BEGIN
+          FOR f IN SELECT n.tenant_id, n.stream, min(n.not_before) AS due FROM fresh n WHERE n.state = 'queued'
+                   GROUP BY n.tenant_id, n.stream LOOP
+            IF NOT EXISTS (SELECT 1 FROM lane_tenant l WHERE l.tenant_id = f.tenant_id AND l.stream = f.stream AND l.due_at <= f.due) THEN
+              INSERT INTO lane_tenant AS l (tenant_id, stream, for_reseller_id, due_at)
+              VALUES (f.tenant_id, f.stream, nullif(current_setting('posthouse.reseller_id', true), '')::bigint, f.due)
+              ON CONFLICT (tenant_id, stream) DO UPDATE SET due_at = least(l.due_at, excluded.due_at);
+            END IF;
+          END LOOP;
+          RETURN NULL;
+        END $function$
+        """
+    )
+    op.execute(
+        "CREATE TRIGGER message_arrived AFTER INSERT ON message REFERENCING NEW TABLE AS fresh"
+        " FOR EACH STATEMENT EXECUTE FUNCTION message_arrived()"
+    )
 
 
 def downgrade() -> None:
     """Drop what this revision names."""
+    op.execute("DROP FUNCTION sending_wake_lanes(timestamptz)")
+    op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
+    drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "message_event", "message")
+    op.execute("DROP FUNCTION message_arrived()")
+    drop_tables("tenant_pool", "reseller_pool", "route", "pool")

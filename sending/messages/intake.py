@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from posthouse.platform import clock
 from posthouse.platform.db import session
+from posthouse.platform.jobs import ring_after_commit
 from posthouse.platform.scope import Scope
 
 _COLUMNS = (
@@ -49,6 +50,7 @@ def queue_campaign(scope: Scope, *, campaign_id: int, revision_id: int, list_id:
         "contacts": list(contact_ids),
         "at": clock.now(),
     }
+    ring_after_commit(scope, "marketing")
     return {row.domain: row.count for row in session(scope).execute(_FROM_CONTACTS, values)}
 
 
@@ -75,6 +77,7 @@ def queue_single(
         "fields": dict(fields),
         "at": clock.now(),
     }
+    ring_after_commit(scope, stream)
     return int(session(scope).execute(_SINGLE, values).scalar_one())
 
 

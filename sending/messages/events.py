@@ -1,0 +1,23 @@
+"""What became of messages after they left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from posthouse.platform.events import Event
+
+
+@dataclass(frozen=True)
+class MessageBounced(Event):
+    """A report says that a message didn't arrive."""
+
+    message_id: int
+    hard: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class MessageComplained(Event):
+    """The recipient called a message unwanted."""
+
+    message_id: int

@@ -1,0 +1,101 @@
+"""Read single messages and what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from posthouse.platform.db import session
+from posthouse.platform.errors import missing
+from posthouse.platform.permissions import require
+from posthouse.platform.scope import Scope
+from posthouse.sending import permissions
+from posthouse.sending.messages.models import Message, MessageEvent
+
+MAX_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageCard:
+    """One message. `settled_at` None: not final yet; then `not_before` says when it is tried next."""
+
+    id: int
+    campaign_id: int | None
+    contact_id: int | None
+    recipient: str
+    stream: str
+    state: str
+    reason: str
+    attempts: int
+    not_before: datetime
+    created_at: datetime
+    settled_at: datetime | None
+    reply_code: int | None
+    reply_status: str | None
+    reply_text: str | None
+    hard: bool
+    bounced_at: datetime | None
+    bounce_reason: str | None
+    complained_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventCard:
+    """One thing that happened to a message."""
+
+    id: int
+    message_id: int
+    kind: str
+    at: datetime
+    code: int | None
+    text: str
+
+
+_FIELDS = tuple(MessageCard.__dataclass_fields__)
+_COLUMNS = [getattr(Message, name) for name in _FIELDS]
+
+
+def get_message(scope: Scope, message_id: int) -> MessageCard:
+    """Return one message. Raises: Missing."""
+    require(scope, permissions.READ_MESSAGES)
+    query = sa.select(*_COLUMNS).where(Message.tenant_id == scope.tenant, Message.id == message_id)
+    row = session(scope).execute(query).mappings().one_or_none()
+    if row is None:
+        raise missing("message")
+    return MessageCard(**row)
+
+
+def list_messages(
+    scope: Scope, *, campaign_id: int | None = None, contact_id: int | None = None, before: int | None = None, limit: int = 50
+) -> list[MessageCard]:
+    """List messages, newest first; None doesn't narrow. `before` is the last id of the page before."""
+    require(scope, permissions.READ_MESSAGES)
+    query = sa.select(*_COLUMNS).where(Message.tenant_id == scope.tenant).order_by(Message.id.desc())
+    if campaign_id is not None:
+        query = query.where(Message.campaign_id == campaign_id)
+    if contact_id is not None:
+        query = query.where(Message.contact_id == contact_id)
+    if before is not None:
+        query = query.where(Message.id < before)
+    rows = session(scope).execute(query.limit(max(1, min(limit, MAX_PAGE)))).mappings()
+    return [MessageCard(**row) for row in rows]
+
+
+def history(scope: Scope, message_id: int) -> list[EventCard]:
+    """Return what happened to one message, oldest first. Raises: Missing."""
+    get_message(scope, message_id)
+    return _events(scope, sa.select(MessageEvent).where(MessageEvent.message_id == message_id).order_by(MessageEvent.id))
+
+
+def events_after(scope: Scope, *, after: int = 0, limit: int = 100) -> list[EventCard]:
+    """Return the tenant's message events with ids above `after`, oldest first: a feed to follow."""
+    require(scope, permissions.READ_MESSAGES)
+    query = sa.select(MessageEvent).where(MessageEvent.id > after).order_by(MessageEvent.id)
+    return _events(scope, query.limit(max(1, min(limit, MAX_PAGE))))
+
+
+def _events(scope: Scope, query: sa.Select[tuple[MessageEvent]]) -> list[EventCard]:
+    rows = session(scope).scalars(query.where(MessageEvent.tenant_id == scope.tenant))
+    return [EventCard(row.id, row.message_id, row.kind, row.at, row.code, row.text) for row in rows]

@@ -1,0 +1,65 @@
+"""Note what came back about a message: each outcome once, whoever repeats the report."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from posthouse.platform import clock
+from posthouse.platform.db import session
+from posthouse.platform.events import emit
+from posthouse.platform.scope import Scope
+from posthouse.sending.campaigns import counting
+from posthouse.sending.campaigns.counting import Tally
+from posthouse.sending.messages.events import MessageBounced, MessageComplained
+from posthouse.sending.messages.models import Message, MessageEvent
+from posthouse.sending.replies.cards import Action, Classification
+from posthouse.tenants.suppressions.services import suppress
+
+
+def record_bounce(scope: Scope, message_id: int, found: Classification, source: str, *, text: str = "") -> bool:
+    """Note that a report calls a message undelivered; returns False where there is no such message or it was noted before.
+
+    A report of a delay goes to the history only. Suppresses the address where the classification says so.
+    """
+    row = _locked(scope, message_id)
+    if row is None:
+        return False
+    if found.action is not Action.FAILED:
+        _history(scope, message_id, "delayed", found.class_ or None, text or found.reason)
+        return False
+    if row.bounced_at is not None:
+        return False
+    row.bounced_at, row.bounce_reason, row.hard = clock.now(), found.reason, row.hard or found.hard
+    _history(scope, message_id, "bounced", None, text or found.reason)
+    _count(scope, row, counting.BOUNCED)
+    if found.suppress:
+        suppress(scope, email=row.email_norm, reason="hard_bounce", source=source, message_id=message_id)
+    emit(scope, MessageBounced(message_id=message_id, hard=found.hard, reason=found.reason))
+    return True
+
+
+def record_complaint(scope: Scope, message_id: int, source: str, *, text: str = "") -> bool:
+    """Note that the recipient called a message unwanted, and write to them no more; returns False when it was noted before."""
+    row = _locked(scope, message_id)
+    if row is None or row.complained_at is not None:
+        return False
+    row.complained_at = clock.now()
+    _history(scope, message_id, "complained", None, text)
+    _count(scope, row, counting.COMPLAINED)
+    suppress(scope, email=row.email_norm, reason="complaint", source=source, message_id=message_id)
+    emit(scope, MessageComplained(message_id=message_id))
+    return True
+
+
+def _locked(scope: Scope, message_id: int) -> Message | None:
+    query = sa.select(Message).where(Message.tenant_id == scope.tenant, Message.id == message_id)
+    return session(scope).scalars(query.with_for_update()).one_or_none()
+
+
+def _history(scope: Scope, message_id: int, kind: str, code: int | None, text: str) -> None:
+    session(scope).add(MessageEvent(message_id=message_id, kind=kind, at=clock.now(), code=code, text=text[:500]))
+
+
+def _count(scope: Scope, row: Message, kind: str) -> None:
+    if row.campaign_id is not None:
+        counting.add(scope, [Tally(campaign_id=row.campaign_id, kind=kind, at=clock.now(), domain=row.domain)])

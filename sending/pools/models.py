@@ -1,0 +1,66 @@
+"""Tables of pools and routes."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from posthouse.platform.columns import BigId, PlatformRow, ResellerRow, Stamp
+from posthouse.platform.db import Model, current_tenant
+
+
+class Pool(PlatformRow):
+    """A named set of routes."""
+
+    __tablename__ = "pool"
+
+    name: Mapped[str]
+    kind: Mapped[str]
+    state: Mapped[str]
+    created_at: Mapped[Stamp]
+
+
+class Route(PlatformRow):
+    """One way out: an SMTP server or provider account."""
+
+    __tablename__ = "route"
+
+    pool_id: Mapped[BigId] = mapped_column(ForeignKey("pool.id"))
+    name: Mapped[str]
+    host: Mapped[str]
+    port: Mapped[int]
+    tls: Mapped[str]
+    verify_tls: Mapped[bool]
+    username: Mapped[str]
+    password_sealed: Mapped[bytes | None] = mapped_column(deferred=True)
+    source_address: Mapped[str]
+    greet_as: Mapped[str]
+    max_connections: Mapped[int]
+    messages_per_connection: Mapped[int]
+    weight: Mapped[int]
+    state: Mapped[str]
+    failures: Mapped[int] = mapped_column(server_default="0")
+    parked_until: Mapped[Stamp | None]
+    last_error: Mapped[str] = mapped_column(server_default="")
+    last_error_at: Mapped[Stamp | None]
+    last_sent_at: Mapped[Stamp | None]
+
+
+class ResellerPool(ResellerRow):
+    """A pool that a reseller's tenants may use for a stream."""
+
+    __tablename__ = "reseller_pool"
+
+    pool_id: Mapped[BigId] = mapped_column(ForeignKey("pool.id"))
+    stream: Mapped[str]
+    is_default: Mapped[bool]
+
+
+class TenantPool(Model):
+    """The pool that a tenant uses for a stream; without a row it is the reseller's default."""
+
+    __tablename__ = "tenant_pool"
+
+    tenant_id: Mapped[BigId] = mapped_column(primary_key=True, default=current_tenant)
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    pool_id: Mapped[BigId] = mapped_column(ForeignKey("pool.id"))

@@ -1,0 +1,138 @@
+"""Read pools and routes with their live state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from posthouse.platform import clock
+from posthouse.platform.app import keyring, settings
+from posthouse.platform.db import session
+from posthouse.platform.permissions import require
+from posthouse.platform.scope import Reach, Scope
+from posthouse.sending.pools import permissions
+from posthouse.sending.pools.models import Pool, ResellerPool, Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteCard:
+    """A route and how it does. `health` is well, resting (after failures, until `parked_until`) or paused (by a person)."""
+
+    id: int
+    pool_id: int
+    name: str
+    host: str
+    port: int
+    tls: str
+    verify_tls: bool
+    source_address: str
+    greet_as: str
+    max_connections: int
+    messages_per_connection: int
+    weight: int
+    state: str
+    health: str
+    failures: int
+    parked_until: datetime | None
+    last_error: str
+    last_error_at: datetime | None
+    last_sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCard:
+    """A pool with its routes."""
+
+    id: int
+    name: str
+    kind: str
+    state: str
+    routes: tuple[RouteCard, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteLogin:
+    """A route with what is needed to sign in; never leaves the worker."""
+
+    card: RouteCard
+    username: str
+    password: str = field(repr=False)
+
+
+_KNOWN = (
+    Route.id,
+    Route.pool_id,
+    Route.name,
+    Route.host,
+    Route.port,
+    Route.tls,
+    Route.verify_tls,
+    Route.source_address,
+    Route.greet_as,
+    Route.max_connections,
+    Route.messages_per_connection,
+    Route.weight,
+    Route.state,
+    Route.failures,
+    Route.parked_until,
+    Route.last_error,
+    Route.last_error_at,
+    Route.last_sent_at,
+)
+_POOL_OF = sa.text(
+    "SELECT coalesce((SELECT pool_id FROM tenant_pool WHERE tenant_id = :tenant AND stream = :stream),"
+    " (SELECT pool_id FROM reseller_pool WHERE reseller_id = :reseller AND stream = :stream AND is_default))"
+)
+
+
+def list_pools(scope: Scope) -> list[PoolCard]:
+    """List all pools (operator) or those granted to the reseller, by name, each with its routes."""
+    query = sa.select(Pool).order_by(Pool.name)
+    if scope.reach is Reach.RESELLER:
+        require(scope, permissions.READ)
+        query = query.where(Pool.id.in_(sa.select(ResellerPool.pool_id).where(ResellerPool.reseller_id == scope.reseller)))
+    else:
+        require(scope, permissions.MANAGE)
+    pools = session(scope).scalars(query).all()
+    routes = _cards(scope, [pool.id for pool in pools])
+    return [PoolCard(pool.id, pool.name, pool.kind, pool.state, tuple(r for r in routes if r.pool_id == pool.id)) for pool in pools]
+
+
+def pool_of_tenant(scope: Scope, *, stream: str) -> int | None:
+    """Return the pool that the tenant's messages of a stream go through; None when nobody gave it one."""
+    values = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream}
+    found: int | None = session(scope).execute(_POOL_OF, values).scalar_one()
+    return found
+
+
+def open_routes(scope: Scope, *, pool_id: int) -> list[RouteLogin]:
+    """Return the routes of an active pool that aren't paused, with their sign-in; for workers only."""
+    query = sa.select(Route.id, Route.username, Route.password_sealed).join(Pool, Pool.id == Route.pool_id)
+    query = query.where(Route.pool_id == pool_id, Route.state == "active", Pool.state == "active")
+    secrets = {row.id: (row.username, row.password_sealed) for row in session(scope).execute(query)}
+    return [
+        RouteLogin(card, secrets[card.id][0], _unseal(card.id, secrets[card.id][1]))
+        for card in _cards(scope, [pool_id])
+        if card.id in secrets
+    ]
+
+
+def _unseal(route_id: int, sealed: bytes | None) -> str:
+    if sealed is None:
+        return ""
+    return keyring().unseal(sealed, tenant_id=None, table="route", column="password_sealed", row_id=route_id).decode()
+
+
+def _cards(scope: Scope, pool_ids: list[int]) -> list[RouteCard]:
+    rows = session(scope).execute(sa.select(*_KNOWN).where(Route.pool_id.in_(pool_ids)).order_by(Route.name)).mappings()
+    now, greeting = clock.now(), settings().mail_domain
+    return [RouteCard(**{**row, "greet_as": row["greet_as"] or greeting}, health=_health(row, now)) for row in map(dict, rows)]
+
+
+def _health(row: dict[str, object], now: datetime) -> str:
+    if row["state"] != "active":
+        return "paused"
+    parked = row["parked_until"]
+    return "resting" if isinstance(parked, datetime) and parked > now else "well"
