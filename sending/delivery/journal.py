@@ -3,7 +3,7 @@
 The file is made under a hidden name, locked with flock, and only then renamed to `<tenant>-<lease>`, so whoever sees it
 by that name and gets the lock knows that its holder is dead: for certain, without a time-out. Lines:
 
-    L <tenant> <lease> <until>            the head; until = seconds since 1970 until which the lease's COMMIT may still arrive
+    L <tenant> <lease> <until> <reseller> the head; until = seconds since 1970 until which the lease's COMMIT may still arrive
     I <message> <route>                   the body is about to leave: from here to the reply nobody knows
     O <message> <code> <enhanced> <stage> <text>      taken (2xx after the final dot)
     N ...the same...                      not now (4xx, or a refusal that says nothing about the message)
@@ -67,6 +67,7 @@ class Replay:
     tenant_id: int
     lease_id: int
     until: int = 0
+    reseller_id: int = 0
     records: dict[int, Record] = field(default_factory=dict)
     damaged: int = 0
 
@@ -130,14 +131,14 @@ def _one_line(text: str) -> str:
     return _CONTROL.sub(" ", text)[:TEXT_LIMIT]
 
 
-def create(folder: Path, tenant_id: int, lease_id: int, until: int) -> Journal:
+def create(folder: Path, tenant_id: int, lease_id: int, until: int, *, reseller_id: int) -> Journal:
     """Make, lock and only then name a lease's journal. `until` in seconds since 1970. Raises: JournalFailed."""
     hidden = folder / f".{secrets.token_hex(8)}"
     path = folder / f"{tenant_id}-{lease_id}"
     try:
         descriptor = os.open(hidden, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(descriptor, f"{Mark.LEASE} {tenant_id} {lease_id} {until}\n".encode())
+        os.write(descriptor, f"{Mark.LEASE} {tenant_id} {lease_id} {until} {reseller_id}\n".encode())
         os.fdatasync(descriptor)
         hidden.rename(path)
         _sync_folder(folder)
@@ -248,9 +249,10 @@ def _parse_line(line: str, replay: Replay) -> Record | None:
 
 
 def _head(rest: str, replay: Replay) -> int:
-    tenant, lease, until = rest.split(" ")
+    tenant, lease, until, reseller = rest.split(" ")
     if (int(tenant), int(lease)) != (replay.tenant_id, replay.lease_id):
         raise ValueError("the head names another lease than the file's name")
+    replay.reseller_id = int(reseller)
     return int(until)
 
 

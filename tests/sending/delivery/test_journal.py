@@ -20,7 +20,7 @@ _ACT = st.tuples(st.integers(1, 5), st.sampled_from([Mark.INTENT, Mark.UNKNOWN, 
 
 
 def _write(folder, acts):
-    opened = journal.create(folder, 7, 9, 1_000)
+    opened = journal.create(folder, 7, 9, 1_000, reseller_id=2)
     for message_id, mark, reply in acts:
         if mark is Mark.INTENT:
             opened.intend(message_id, 3)
@@ -37,7 +37,7 @@ def test_what_was_written_is_read(tmp_path_factory, acts):
     """The last word about each message comes back, whatever text the server used."""
     path = _write(tmp_path_factory.mktemp("j"), acts)
     replay = journal.parse(path.read_bytes(), tenant_id=7, lease_id=9)
-    assert (replay.damaged, replay.until) == (0, 1_000)
+    assert (replay.damaged, replay.until, replay.reseller_id) == (0, 1_000, 2)
     last = {message_id: (mark, reply) for message_id, mark, reply in acts}
     assert replay.records.keys() == last.keys()
     for message_id, (mark, reply) in last.items():
@@ -66,7 +66,7 @@ def test_any_bytes_are_read(data):
 
 def test_a_foreign_head_is_damage():
     """A journal that names another lease than its file does proves nothing."""
-    replay = journal.parse(b"L 7 10 5\nO 1 250 - dot ok\n", tenant_id=7, lease_id=9)
+    replay = journal.parse(b"L 7 10 5 2\nO 1 250 - dot ok\n", tenant_id=7, lease_id=9)
     assert replay.damaged == 1
     assert replay.of(2).mark is Mark.UNKNOWN
 
@@ -80,7 +80,7 @@ def test_route_is_kept_from_the_intent(tmp_path):
 
 def test_a_living_holder_keeps_its_journal(tmp_path):
     """No sweeper sees a journal whose holder lives; at once after it closes, one does."""
-    opened = journal.create(tmp_path, 7, 9, 1_000)
+    opened = journal.create(tmp_path, 7, 9, 1_000, reseller_id=2)
     assert list(journal.abandoned(tmp_path)) == []
     opened.close()
     found = list(journal.abandoned(tmp_path))
@@ -95,7 +95,7 @@ def test_a_killed_holder_gives_its_journal_up(tmp_path):
     code = (
         "import os, signal, sys, pathlib\n"
         "from posthouse.sending.delivery import journal\n"
-        "j = journal.create(pathlib.Path(sys.argv[1]), 7, 9, 1000)\n"
+        "j = journal.create(pathlib.Path(sys.argv[1]), 7, 9, 1000, reseller_id=2)\n"
         "j.intend(5, 1)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -109,7 +109,7 @@ def test_a_killed_holder_gives_its_journal_up(tmp_path):
 
 def test_a_started_program_does_not_inherit_the_lock(tmp_path):
     """O_CLOEXEC: a program started meanwhile doesn't hold the lock on after us."""
-    opened = journal.create(tmp_path, 7, 9, 1_000)
+    opened = journal.create(tmp_path, 7, 9, 1_000, reseller_id=2)
     with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False) as other:
         other.stdin.write(b"it runs\n")
         other.stdin.flush()
@@ -127,7 +127,7 @@ def test_the_name_appears_only_with_the_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(
         journal.fcntl, "flock", lambda fd, how: (order.append(sorted(p.name for p in tmp_path.iterdir())), real_flock(fd, how))
     )
-    journal.create(tmp_path, 7, 9, 1_000).close()
+    journal.create(tmp_path, 7, 9, 1_000, reseller_id=2).close()
     assert [len(names) for names in order] == [1]
     assert order[0][0].startswith(".")
 
@@ -151,4 +151,4 @@ def test_a_full_disk_is_told_before_the_body_leaves():
 def test_a_folder_that_is_gone_is_told(tmp_path):
     """A claim without a journal must roll back."""
     with pytest.raises(JournalFailed):
-        journal.create(tmp_path / "none", 7, 9, 1_000)
+        journal.create(tmp_path / "none", 7, 9, 1_000, reseller_id=2)

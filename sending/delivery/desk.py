@@ -1,0 +1,202 @@
+"""What one worker has to send: consignments (leases at work) by pool, handed letter by letter to its connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from posthouse.platform import clock, logs
+from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
+from posthouse.sending.delivery.claiming import Card, Claimed
+from posthouse.sending.delivery.conversation import Letter, Verdict
+from posthouse.sending.delivery.journal import JournalFailed, Mark, Record
+from posthouse.sending.delivery.outcomes import COMPOSE
+from posthouse.sending.delivery.wire import Reply
+
+# A letter that comes back so often without its body having left is put off like a deferred one.
+TRIES = 3
+_MARKS = {Verdict.SENT: Mark.SENT, Verdict.DEFERRED: Mark.DEFERRED, Verdict.REFUSED: Mark.REFUSED}
+
+
+class Composes(Protocol):
+    """What makes a revision's messages."""
+
+    def compose(self, card: MessageCard) -> Composed:
+        """Make one message. Raises: RenderFailed."""
+
+
+class Consignment:
+    """A lease at work. All its methods run in the loop's thread."""
+
+    def __init__(self, claimed: Claimed, composers: Mapping[int, Composes | str], *, work_until: float) -> None:
+        self.claimed = claimed
+        self.work_until = work_until
+        self.records: dict[int, Record] = {}
+        self.halted: frozenset[int] = frozenset()  # campaigns that must not send now
+        self.halted_all = False
+        self.done = asyncio.Event()
+        self._waiting = deque(claimed.cards)
+        self._composers = composers
+        self._cards = {card.id: card for card in claimed.cards}
+        self._tries: dict[int, int] = {}
+        self._out = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many messages still wait for a connection."""
+        return len(self._waiting)
+
+    def equip(self, composers: Mapping[int, Composes | str]) -> None:
+        """Give it what makes its messages; a text instead of a composer says why a revision can't be sent."""
+        self._composers = composers
+
+    def release(self) -> None:
+        """Send no more of it; what is out comes to its end."""
+        self._waiting.clear()
+        self._look()
+
+    def may_go(self, card: Card) -> bool:
+        """Whether a body may leave now."""
+        return not self.halted_all and card.campaign_id not in self.halted and clock.monotonic() < self.work_until
+
+    def pull(self) -> Letter | None:
+        """Return the next letter that can be made and may go; messages that can't get their outcome at once."""
+        while self._waiting:
+            card = self._waiting.popleft()
+            if not self.may_go(card):
+                continue
+            letter = self._compose(card)
+            if letter is not None:
+                self._out += 1
+                return letter
+        self._look()
+        return None
+
+    def _compose(self, card: Card) -> Letter | None:
+        composer = self._composers[card.revision_id]
+        if isinstance(composer, str):
+            self._note(Mark.REFUSED, card.id, Reply(0, None, composer), COMPOSE)
+            return None
+        message = MessageCard(message_id=card.id, recipient=card.recipient, at=card.created_at, fields=card.fields)
+        try:
+            made = composer.compose(message)
+        except RenderFailed as failure:
+            self._note(Mark.REFUSED, card.id, Reply(0, None, failure.reason), COMPOSE)
+            return None
+        return Letter(card.id, made.return_path, made.recipient, made.size, made.data)
+
+    def begin(self, letter: Letter, route_id: int) -> bool:
+        """Note the intent; False when the body must stay here."""
+        if not self.may_go(self._cards[letter.message_id]):
+            return False
+        try:
+            self.claimed.journal.intend(letter.message_id, route_id)
+        except JournalFailed as failure:
+            logs.get().error("journal.failed", lease=self.claimed.lease_id, problem=str(failure))
+            self.halted_all = True
+            return False
+        self.records[letter.message_id] = Record(Mark.INTENT, letter.message_id, route_id=route_id)
+        return True
+
+    def finish(self, letter: Letter, verdict: Verdict, reply: Reply, stage: str) -> None:
+        """Note a final reply."""
+        self._note(_MARKS[verdict], letter.message_id, reply, stage)
+        self._returned()
+
+    def lose(self, letter: Letter, why: str) -> None:
+        """Note that nobody knows."""
+        route = self.records[letter.message_id].route_id
+        self.records[letter.message_id] = Record(Mark.UNKNOWN, letter.message_id, text=why, route_id=route)
+        self._written(lambda: self.claimed.journal.unknown(letter.message_id, why))
+        self._returned()
+
+    def give_back(self, letter: Letter, why: str) -> None:
+        """Take back what certainly wasn't sent, to try it again on another connection."""
+        tries = self._tries[letter.message_id] = self._tries.get(letter.message_id, 0) + 1
+        if tries >= TRIES:
+            self._note(Mark.DEFERRED, letter.message_id, Reply(0, None, why), "")
+        else:
+            self.records.pop(letter.message_id, None)
+            self._waiting.append(self._cards[letter.message_id])
+        self._returned()
+
+    def _note(self, mark: Mark, message_id: int, reply: Reply, stage: str) -> None:
+        before = self.records.get(message_id)
+        route = before.route_id if before else 0
+        self.records[message_id] = Record(mark, message_id, reply.code, reply.enhanced, stage, reply.text[:500], route)
+        self._written(lambda: self.claimed.journal.record(mark, message_id, reply, stage))
+
+    def _written(self, write: Any) -> None:
+        """A reply that can't be journalled is still known here; but nothing more may leave."""
+        try:
+            write()
+        except JournalFailed as failure:
+            logs.get().error("journal.failed", lease=self.claimed.lease_id, problem=str(failure))
+            self.halted_all = True
+
+    def _returned(self) -> None:
+        self._out -= 1
+        self._look()
+
+    def _look(self) -> None:
+        if not self._waiting and not self._out:
+            self.done.set()
+
+
+@dataclass(slots=True)
+class Desk:
+    """The consignments of one pool, oldest first."""
+
+    consignments: list[Consignment] = field(default_factory=list)
+    work: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for a connection."""
+        return sum(one.waiting for one in self.consignments)
+
+    def add(self, consignment: Consignment) -> None:
+        """Take a consignment to the desk."""
+        self.consignments.append(consignment)
+        self.work.set()
+
+
+class RouteFeed:
+    """Hands a desk's letters to one connection of a route."""
+
+    def __init__(self, desk: Desk, route_id: int) -> None:
+        self._desk = desk
+        self._route_id = route_id
+        self._owner: dict[int, Consignment] = {}
+        self.finished = 0
+
+    def pull(self) -> Letter | None:
+        """Return the next letter of the oldest consignment that has one."""
+        for consignment in list(self._desk.consignments):
+            letter = consignment.pull()
+            if letter is not None:
+                self._owner[letter.message_id] = consignment
+                return letter
+        self._desk.work.clear()
+        return None
+
+    def begin(self, letter: Letter) -> bool:
+        """Pass on; see Consignment."""
+        return self._owner[letter.message_id].begin(letter, self._route_id)
+
+    def finish(self, letter: Letter, verdict: Verdict, reply: Reply, stage: str) -> None:
+        """Pass on; see Consignment."""
+        self.finished += 1
+        self._owner.pop(letter.message_id).finish(letter, verdict, reply, stage)
+
+    def lose(self, letter: Letter, why: str) -> None:
+        """Pass on; see Consignment."""
+        self._owner.pop(letter.message_id).lose(letter, why)
+
+    def give_back(self, letter: Letter, why: str) -> None:
+        """Pass on, and have an idle connection look again."""
+        self._owner.pop(letter.message_id).give_back(letter, why)
+        self._desk.work.set()

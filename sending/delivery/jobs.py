@@ -1,0 +1,27 @@
+"""What of delivery runs by itself: shifts on the two lanes, and the scheduler's ticks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from posthouse.platform.jobs import Shift, Tick
+from posthouse.platform.scope import Scope
+from posthouse.sending.delivery import lane, sweeper
+
+STREAMS = ("marketing", "transactional")
+
+
+def _give_up_lost(scope: Scope) -> None:
+    sweeper.give_up_lost(scope)
+
+
+def _sweep(scope: Scope) -> None:
+    sweeper.sweep(scope)
+
+
+SHIFTS = [Shift(stream, partial(lane.work, stream)) for stream in STREAMS]
+TICKS = [
+    Tick("sending.sweep", _sweep, 1.0),
+    Tick("sending.wake_lanes", sweeper.wake, 1.0),
+    Tick("sending.give_up_lost", _give_up_lost, 60.0),
+]

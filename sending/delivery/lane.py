@@ -1,0 +1,230 @@
+"""Works a stream's lane for a stretch of time: claim, send, settle, lease after lease, on warm connections."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import sqlalchemy as sa
+from flask import Flask
+
+from posthouse.platform import clock, logs
+from posthouse.platform.app import bell, running_app, settings
+from posthouse.platform.db import transaction
+from posthouse.platform.errors import AppError
+from posthouse.platform.scope import Scope, system
+from posthouse.sending.campaigns import composers
+from posthouse.sending.delivery import hosts, stops, sweeper, turns
+from posthouse.sending.delivery.claiming import WORK_SECONDS, Claimed, Place, claim
+from posthouse.sending.delivery.desk import Composes, Consignment
+from posthouse.sending.delivery.journal import JournalFailed
+from posthouse.sending.delivery.outlet import Outlet
+from posthouse.sending.delivery.settlement import settle
+from posthouse.sending.pools import services as pools
+from posthouse.sending.pools.queries import RouteLogin, open_routes
+
+OPEN_LEASES = 4  # at most so many leases at once, so that a stop or a death concerns few messages
+LOW_WATER = 100  # claim ahead when fewer messages wait, so that connections never stand idle
+BELL_SECONDS = 1.0
+KEEP_SECONDS = 1.0
+AFTER_END_SECONDS = 10.0  # after the stretch's end what is claimed may still leave for so long
+SETTLE_AGAIN_SECONDS = 0.5
+ROUTES_SECONDS = 15.0  # changes of routes are noticed after this
+
+T = TypeVar("T")
+
+
+def work(stream: str, until: float) -> None:
+    """Work the lane until the monotonic instant `until`; a termination signal ends it early and cleanly."""
+    asyncio.run(LaneWorker(running_app(), stream, until).run())
+
+
+class LaneWorker:
+    """One process's stretch on a lane."""
+
+    def __init__(self, app: Flask, stream: str, until: float) -> None:
+        self._app = app
+        self._stream = stream
+        self._until = until
+        folder = hosts.folder()
+        self._place = Place(folder, hosts.host_name(folder), f"{os.getpid()}")
+        self._workers = max(1, int(getattr(settings(), f"workers_{stream}")))
+        self._outlets: dict[int, Outlet] = {}
+        self._outlets_until: dict[int, float] = {}
+        self._at_work: set[Consignment] = set()
+        self._settling: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Claim and send until the end, then bring what was claimed to its end."""
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end_now)
+        keeper = asyncio.create_task(self._keep())
+        try:
+            while not self._over:
+                await self._round()
+            while self._at_work or self._settling:
+                await asyncio.sleep(0.02)
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            await asyncio.gather(*(outlet.close() for outlet in self._outlets.values()))
+
+    def _end_now(self) -> None:
+        self._until = clock.monotonic()
+        for consignment in self._at_work:
+            consignment.release()
+
+    @property
+    def _over(self) -> bool:
+        return clock.monotonic() >= self._until
+
+    async def _round(self) -> None:
+        waiting = sum(outlet.desk.waiting for outlet in self._outlets.values())
+        if len(self._at_work) >= OPEN_LEASES or waiting >= LOW_WATER:
+            await asyncio.sleep(0.005)
+        elif not await self._claim():
+            await self._in_thread(lambda: bell().wait(self._stream, BELL_SECONDS if not self._at_work else 0.05))
+        for outlet in self._outlets.values():
+            outlet.staff()
+
+    async def _claim(self) -> bool:
+        """Claim for whoever's turn it is; False when nobody is due."""
+        try:
+            turn = await self._in_thread(self._turn)
+            if turn is None:
+                return False
+            claimed = await self._in_thread(lambda: claim(turn, stream=self._stream, place=self._place))
+            if claimed is not None:
+                await self._take(claimed)
+        except (sa.exc.SQLAlchemyError, JournalFailed) as problem:
+            logs.get().warning("lane.claim_failed", stream=self._stream, problem=repr(problem))
+            await asyncio.sleep(BELL_SECONDS)
+        return True
+
+    def _turn(self) -> Scope | None:
+        resting = [pool for pool, outlet in self._outlets.items() if not outlet.open]
+        scope = system("delivery")
+        with transaction(scope):
+            return turns.next_turn(scope, stream=self._stream, without=resting)
+
+    async def _take(self, claimed: Claimed) -> None:
+        """Put a fresh lease to work. Whatever fails here, the lease is settled: nothing of it has left."""
+        work_until = min(clock.monotonic() + WORK_SECONDS, self._until + AFTER_END_SECONDS)
+        consignment = Consignment(claimed, {}, work_until=work_until)
+        self._at_work.add(consignment)
+        self._watch(consignment)
+        try:
+            made = await self._in_thread(lambda: _composers(claimed))
+            outlet = await self._outlet(claimed.pool_id, claimed.scope)
+        except sa.exc.SQLAlchemyError as problem:
+            logs.get().warning("lane.claim_released", lease=claimed.lease_id, problem=repr(problem))
+            consignment.release()
+            return
+        consignment.equip(made)
+        if not outlet.open:
+            consignment.release()
+            return
+        outlet.desk.add(consignment)
+
+    async def _outlet(self, pool_id: int, scope: Scope) -> Outlet:
+        known = self._outlets.get(pool_id)
+        if known is not None and clock.monotonic() < self._outlets_until[pool_id]:
+            return known
+        logins = await self._in_thread(lambda: _routes(scope, pool_id))
+        self._outlets_until[pool_id] = clock.monotonic() + ROUTES_SECONDS
+        if known is not None:
+            known.renew(logins, workers=self._workers)
+            return known
+        self._outlets[pool_id] = Outlet(pool_id, logins, workers=self._workers)
+        return self._outlets[pool_id]
+
+    def _watch(self, consignment: Consignment) -> None:
+        task = asyncio.create_task(self._settle(consignment))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _settle(self, consignment: Consignment) -> None:
+        await consignment.done.wait()
+        claimed = consignment.claimed
+        outlet = self._outlets.get(claimed.pool_id)
+        if outlet is not None and consignment in outlet.desk.consignments:
+            outlet.desk.consignments.remove(consignment)
+        while True:
+            try:
+                await self._in_thread(
+                    lambda: settle(claimed.scope, lease_id=claimed.lease_id, word=consignment.records.get, by=self._place.worker)
+                )
+                break
+            except sa.exc.SQLAlchemyError as problem:
+                logs.get().warning("lane.settle_again", lease=claimed.lease_id, problem=repr(problem))
+                await asyncio.sleep(SETTLE_AGAIN_SECONDS)
+        self._at_work.discard(consignment)
+        claimed.journal.remove()
+
+    async def _keep(self) -> None:
+        """Every second: sync journals, hear of stops, end what is late, take up what the dead left, note how routes do."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            for consignment in list(self._at_work):
+                self._tend(consignment)
+            try:
+                await self._in_thread(self._keep_tables)
+            except sa.exc.SQLAlchemyError as problem:
+                logs.get().warning("lane.keeper", problem=repr(problem))
+
+    def _tend(self, consignment: Consignment) -> None:
+        try:
+            consignment.claimed.journal.sync()
+        except JournalFailed as failure:
+            logs.get().error("journal.failed", lease=consignment.claimed.lease_id, problem=str(failure))
+            consignment.halted_all = True
+        outlet = self._outlets.get(consignment.claimed.pool_id)
+        late = clock.monotonic() >= consignment.work_until
+        if late or consignment.halted_all or (outlet is not None and not outlet.open):
+            consignment.release()
+
+    def _keep_tables(self) -> None:
+        stops.look(list(self._at_work))
+        sweeper.sweep_folder(self._place.folder)
+        scope = system("delivery")
+        with transaction(scope):
+            hosts.note_seen(scope, self._place.host)
+            for outlet in list(self._outlets.values()):
+                for way in outlet.ways:
+                    if way.trouble:
+                        detail, way.trouble, way.well = way.trouble, "", False
+                        pause = max(0.0, way.rests_until - clock.monotonic())
+                        pools.note_trouble(scope, route_id=way.login.card.id, failures=way.failures, pause_seconds=pause, detail=detail)
+                    elif way.well:
+                        way.well = False
+                        pools.note_well(scope, route_id=way.login.card.id)
+
+    async def _in_thread(self, act: Callable[[], T]) -> T:
+        """Run database work beside the loop, with an application context and so a session of its own."""
+
+        def run() -> T:
+            with self._app.app_context():
+                return act()
+
+        return await asyncio.to_thread(run)
+
+
+def _composers(claimed: Claimed) -> dict[int, Composes | str]:
+    """Load what makes the lease's messages; a revision that can't be sent gives its reason instead."""
+    made: dict[int, Composes | str] = {}
+    with transaction(claimed.scope):
+        for revision_id in {card.revision_id for card in claimed.cards}:
+            try:
+                made[revision_id] = composers.load(claimed.scope, revision_id)
+            except AppError as refusal:
+                made[revision_id] = refusal.sentence
+    return made
+
+
+def _routes(scope: Scope, pool_id: int) -> list[RouteLogin]:
+    with transaction(scope):
+        return open_routes(scope, pool_id=pool_id)

@@ -1,0 +1,146 @@
+"""A pool's way out of one worker: its routes with their connections, kept warm, slowed down and rested as they deserve."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+
+from posthouse.platform import clock, logs
+from posthouse.sending.delivery.channel import Channel, Pace
+from posthouse.sending.delivery.conversation import Ended, converse
+from posthouse.sending.delivery.desk import Desk, RouteFeed
+from posthouse.sending.delivery.retry import route_pause_seconds
+from posthouse.sending.delivery.smtp import Door, DoorShut, open_channel
+from posthouse.sending.pools.queries import RouteLogin
+
+IDLE_SECONDS = 5.0
+LASTING_PAUSE_SECONDS = 300.0  # a person must mend a refused sign-in; asking more often gets accounts locked
+TROUBLE_AFTER = 3  # connections in a row that ended without a single answer to a message
+MESSAGES_A_CONNECTION = 4  # so many waiting messages are worth another connection
+
+
+@dataclass(slots=True)
+class Way:
+    """One route as this worker knows it."""
+
+    login: RouteLogin
+    most: int
+    pace: Pace = Pace.OVERLAPPED
+    failures: int = 0
+    rests_until: float = 0.0
+    trouble: str = ""  # to be written down
+    well: bool = False  # to be written down
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def open(self) -> bool:
+        """Whether connections may be tried."""
+        return clock.monotonic() >= self.rests_until
+
+    def failed(self, detail: str, *, lasting: bool = False) -> None:
+        """Let the route rest, longer each time."""
+        self.failures += 1
+        pause = LASTING_PAUSE_SECONDS if lasting else route_pause_seconds(self.failures)
+        self.rests_until = clock.monotonic() + pause
+        self.trouble = detail
+        logs.get().warning("route.rests", route=self.login.card.id, seconds=pause, detail=detail)
+
+    def worked(self) -> None:
+        """Forget former failures."""
+        self.failures = 0
+        self.well = True
+
+
+class Outlet:
+    """The ways of one pool and the desk that they serve."""
+
+    def __init__(self, pool_id: int, logins: list[RouteLogin], *, workers: int) -> None:
+        self.pool_id = pool_id
+        self.desk = Desk()
+        self.closing = False
+        self.ways = [Way(login, max(1, login.card.max_connections // workers)) for login in logins]
+
+    def renew(self, logins: list[RouteLogin], *, workers: int) -> None:
+        """Take changed routes over; those that go on keep what is known of them, those that are gone finish what they have."""
+        known = {way.login.card.id: way for way in self.ways}
+        self.ways = []
+        for login in logins:
+            way = known.get(login.card.id) or Way(login, 1)
+            way.login, way.most = login, max(1, login.card.max_connections // workers)
+            self.ways.append(way)
+
+    @property
+    def open(self) -> bool:
+        """Whether any route may be tried."""
+        return any(way.open for way in self.ways)
+
+    def staff(self) -> None:
+        """Open as many connections as the waiting messages are worth, shared by the routes' weights."""
+        ways = [way for way in self.ways if way.open]
+        wanted = math.ceil(self.desk.waiting / MESSAGES_A_CONNECTION)
+        weights = sum(way.login.card.weight for way in ways)
+        for way in ways:
+            share = math.ceil(wanted * way.login.card.weight / weights)
+            for _ in range(min(share, way.most) - len(way.tasks)):
+                task = asyncio.create_task(self._serve(way))
+                way.tasks.add(task)
+                task.add_done_callback(way.tasks.discard)
+
+    async def _serve(self, way: Way) -> None:
+        """Be one connection of a route until there is no work for a while, or the route needs a rest."""
+        channel: Channel | None = None
+        barren = 0
+        try:
+            while way.open and await self._work():
+                if channel is None or not channel.alive:
+                    channel = await open_channel(_door(way.login), pace=way.pace)
+                feed = RouteFeed(self.desk, way.login.card.id)
+                end = await converse(channel, feed, most=way.login.card.messages_per_connection)
+                barren = 0 if feed.finished else barren + 1
+                if feed.finished:
+                    way.worked()
+                if end.slow_down:
+                    way.pace = Pace(min(way.pace, max(channel.pace - 1, 0)))
+                elif end.why is Ended.GONE and barren >= TROUBLE_AFTER:
+                    way.failed(end.detail)
+                if end.why is Ended.SPENT:
+                    await channel.quit()
+        except DoorShut as shut:
+            if way.open:
+                way.failed(shut.detail, lasting=not shut.temporary)
+        finally:
+            if channel is not None:
+                await channel.quit()
+
+    async def _work(self) -> bool:
+        if self.desk.waiting:
+            return True
+        try:
+            await asyncio.wait_for(self.desk.work.wait(), 0.05 if self.closing else IDLE_SECONDS)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Let the connections come to their end and say goodbye."""
+        self.closing = True
+        self.desk.work.set()
+        tasks = [task for way in self.ways for task in way.tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _door(login: RouteLogin) -> Door:
+    card = login.card
+    return Door(
+        host=card.host,
+        port=card.port,
+        tls=card.tls,
+        username=login.username,
+        password=login.password,
+        source_address=card.source_address,
+        greet_as=card.greet_as,
+        verify=card.verify_tls,
+    )

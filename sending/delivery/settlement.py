@@ -1,0 +1,147 @@
+"""Settle a lease: write what became of its messages, its quota and its campaigns' figures in one transaction, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from posthouse.platform import clock
+from posthouse.platform.db import session, transaction
+from posthouse.platform.scope import Scope
+from posthouse.sending.campaigns import counting
+from posthouse.sending.campaigns.counting import Tally
+from posthouse.sending.delivery import turns
+from posthouse.sending.delivery.journal import Record
+from posthouse.sending.delivery.outcomes import Held, Outcome, decide
+from posthouse.tenants.quotas import services as quotas
+from posthouse.tenants.suppressions.services import suppress
+
+
+class Settled(StrEnum):
+    """How an attempt to settle went."""
+
+    DONE = "done"
+    BEFORE = "before"  # somebody settled it already
+    INVISIBLE = "invisible"  # there is no such lease, or its COMMIT is still on its way
+
+
+_LOCK = sa.text("SELECT stream, closed_at FROM lease WHERE tenant_id = :tenant AND id = :lease FOR UPDATE")
+_HELD = sa.text(
+    "SELECT id, stream, campaign_id, list_id, domain, email_norm, attempts, created_at, expires_at FROM message"
+    " WHERE tenant_id = :tenant AND lease_id = :lease AND state = 'leased' ORDER BY id FOR UPDATE"
+)
+_STOPPED = sa.text("SELECT id FROM campaign WHERE tenant_id = :tenant AND id = ANY (:campaigns) AND state = 'stopped'")
+_WRITE = sa.text(
+    "UPDATE message m SET state = u.state, reason = u.reason, attempts = u.attempts, lease_id = NULL,"
+    " not_before = coalesce(u.not_before, m.not_before), settled_at = CASE WHEN u.state = 'queued' THEN NULL ELSE :now END,"
+    " route_id = coalesce(u.route_id, m.route_id), reply_code = coalesce(u.code, m.reply_code),"
+    " reply_status = coalesce(u.status, m.reply_status), reply_text = coalesce(u.text, m.reply_text), hard = u.hard"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:attempts AS smallint[]),"
+    " CAST(:not_befores AS timestamptz[]), CAST(:routes AS bigint[]), CAST(:codes AS smallint[]), CAST(:statuses AS text[]),"
+    " CAST(:texts AS text[]), CAST(:hards AS boolean[]))"
+    " AS u (id, state, reason, attempts, not_before, route_id, code, status, text, hard)"
+    " WHERE m.tenant_id = :tenant AND m.id = u.id"
+)
+_EVENTS = sa.text(
+    "INSERT INTO message_event (tenant_id, message_id, kind, at, code, text) SELECT :tenant, u.id, u.kind, :now, u.code, u.text"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:kinds AS text[]), CAST(:codes AS smallint[]), CAST(:texts AS text[]))"
+    " AS u (id, kind, code, text)"
+)
+_CLOSE = sa.text("UPDATE lease SET closed_at = :now, closed_by = :by WHERE tenant_id = :tenant AND id = :lease")
+
+
+def settle(scope: Scope, *, lease_id: int, word: Callable[[int], Record | None], by: str) -> Settled:
+    """Settle in a transaction of its own; may be repeated. `word` gives the last word about a message, None: never left."""
+    with transaction(scope):
+        return _settle(scope, lease_id, word, by)
+
+
+def _settle(scope: Scope, lease_id: int, word: Callable[[int], Record | None], by: str) -> Settled:
+    live, now = session(scope), clock.now()
+    keys = {"tenant": scope.tenant, "lease": lease_id}
+    lease = live.execute(_LOCK, keys).one_or_none()
+    if lease is None:
+        return Settled.INVISIBLE
+    if lease.closed_at is not None:
+        return Settled.BEFORE
+    held = [Held(**row) for row in live.execute(_HELD, keys).mappings()]
+    stopped = _stopped(scope, held)
+    outcomes = [decide(one, word(one.id), now=now, stopped=one.campaign_id in stopped) for one in held]
+    _write(scope, outcomes, now)
+    _tell(scope, held, outcomes, now)
+    live.execute(_CLOSE, {**keys, "now": now, "by": by})
+    _wake(scope, lease.stream, outcomes)
+    # The ledger's rows are everybody's: they are locked last and for the shortest time.
+    quotas.settle(scope, lease_id=lease_id, used=sum(outcome.used for outcome in outcomes))
+    return Settled.DONE
+
+
+def _stopped(scope: Scope, held: Sequence[Held]) -> frozenset[int]:
+    campaigns = {one.campaign_id for one in held if one.campaign_id is not None}
+    if not campaigns:
+        return frozenset()
+    return frozenset(session(scope).execute(_STOPPED, {"tenant": scope.tenant, "campaigns": sorted(campaigns)}).scalars())
+
+
+def _write(scope: Scope, outcomes: Sequence[Outcome], now: datetime) -> None:
+    if not outcomes:
+        return
+    values: dict[str, Any] = {
+        "tenant": scope.tenant,
+        "now": now,
+        "ids": [one.id for one in outcomes],
+        "states": [one.state for one in outcomes],
+        "reasons": [one.reason for one in outcomes],
+        "attempts": [min(one.attempts, 32_000) for one in outcomes],
+        "not_befores": [one.not_before for one in outcomes],
+        "routes": [one.route_id for one in outcomes],
+        "codes": [one.code for one in outcomes],
+        "statuses": [one.status for one in outcomes],
+        "texts": [one.text for one in outcomes],
+        "hards": [one.hard for one in outcomes],
+    }
+    session(scope).execute(_WRITE, values)
+    told = [one for one in outcomes if one.event]
+    if told:
+        events = {
+            "tenant": scope.tenant,
+            "now": now,
+            "ids": [one.id for one in told],
+            "kinds": [one.event for one in told],
+            "codes": [one.code for one in told],
+            "texts": [one.text or one.reason for one in told],
+        }
+        session(scope).execute(_EVENTS, events)
+
+
+def _tell(scope: Scope, held: Sequence[Held], outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Add to the campaigns' figures, and keep addresses that don't exist from being written to again."""
+    counts: Counter[tuple[int, str, str]] = Counter()
+    for one, outcome in zip(held, outcomes, strict=True):
+        if one.campaign_id is not None and (kind := _kind(one, outcome)):
+            counts[(one.campaign_id, kind, one.domain)] += 1
+        if outcome.suppress:
+            suppress(scope, email=one.email_norm, reason="hard_bounce", source="smtp", message_id=one.id)
+    tallies = [
+        Tally(campaign_id=campaign, kind=kind, at=now, domain=domain, count=count) for (campaign, kind, domain), count in counts.items()
+    ]
+    if tallies:
+        counting.add(scope, tallies)
+
+
+def _kind(held: Held, outcome: Outcome) -> str:
+    """Name the figure that an outcome adds to; a message that is deferred again adds to none."""
+    if outcome.state != "queued":
+        return outcome.state
+    return counting.DEFERRED if outcome.event == "deferred" and held.attempts == 0 else ""
+
+
+def _wake(scope: Scope, stream: str, outcomes: Sequence[Outcome]) -> None:
+    again = [one.not_before for one in outcomes if one.not_before is not None]
+    if again:
+        turns.due_again(scope, stream=stream, due_at=min(again))

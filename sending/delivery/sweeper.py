@@ -1,0 +1,92 @@
+"""Take up what dead processes left: replay their journals, settle their leases; and give up the leases of lost hosts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from posthouse.platform import clock, logs
+from posthouse.platform.app import bell
+from posthouse.platform.db import session, transaction
+from posthouse.platform.scope import Scope
+from posthouse.sending.delivery import hosts, journal, turns
+from posthouse.sending.delivery.journal import Abandoned, Mark, Record
+from posthouse.sending.delivery.models import DeliveryHost, Lease
+from posthouse.sending.delivery.settlement import Settled, settle
+
+# A lease whose journal nobody can read any more is given up so long after its end.
+LOST_AFTER = timedelta(minutes=10)
+# A hidden file is younger than this while its claim may still give it its name.
+UNNAMED_SECONDS = 600
+
+
+def sweep(scope: Scope) -> int:
+    """Settle the leases of dead processes on this host; returns how many journals were taken up. Every second, by anybody."""
+    del scope
+    return sweep_folder(hosts.folder())
+
+
+def sweep_folder(folder: Path) -> int:
+    """Do it for one folder. May be repeated and run by several at once: the lock decides."""
+    taken = 0
+    for found in journal.abandoned(folder):
+        taken += 1
+        if _settled(found):
+            found.journal.remove()
+        else:
+            found.journal.close()
+    journal.forget_unnamed(folder, older_than=clock.now().timestamp() - UNNAMED_SECONDS)
+    return taken
+
+
+def _settled(found: Abandoned) -> bool:
+    """Settle from the journal; False leaves the file for the next round."""
+    replay = found.replay
+    if not replay.reseller_id:
+        logs.get().error("sweep.unreadable", tenant=replay.tenant_id, lease=replay.lease_id)
+        return False
+    try:
+        how = settle(turns.scope_for(replay.tenant_id, replay.reseller_id), lease_id=replay.lease_id, word=replay.of, by="sweeper")
+    except sa.exc.SQLAlchemyError as problem:
+        logs.get().warning("sweep.postponed", lease=replay.lease_id, problem=repr(problem))
+        return False
+    if how is Settled.INVISIBLE:
+        # The holder may have died with its COMMIT on the way: the lease can still appear until then.
+        return clock.now().timestamp() > replay.until
+    logs.get().info("sweep.settled", tenant=replay.tenant_id, lease=replay.lease_id, how=how.value)
+    return True
+
+
+def give_up_lost(scope: Scope) -> int:
+    """Settle leases whose host is gone, or whose journal is, as unknown; returns how many. A host that lives keeps its own."""
+    now = clock.now()
+    here = hosts.folder()
+    me = hosts.host_name(here)
+    with transaction(scope):
+        hosts.note_seen(scope, me)
+        seen = dict(session(scope).execute(sa.select(DeliveryHost.host, DeliveryHost.seen_at)).tuples().all())
+        query = sa.select(Lease.tenant_id, Lease.id, Lease.for_reseller_id, Lease.host)
+        query = query.where(Lease.closed_at.is_(None), Lease.until < now - LOST_AFTER).limit(1_000)
+        overdue = session(scope).execute(query).tuples().all()
+    given_up = 0
+    for tenant_id, lease_id, reseller_id, host in overdue:
+        gone = not (here / f"{tenant_id}-{lease_id}").exists() if host == me else seen.get(host, now) < now - LOST_AFTER
+        if gone:
+            logs.get().error("lease.lost", tenant=tenant_id, lease=lease_id, host=host)
+            settle(turns.scope_for(tenant_id, reseller_id), lease_id=lease_id, word=_nobody_knows, by="lost host")
+            given_up += 1
+    return given_up
+
+
+def _nobody_knows(message_id: int) -> Record:
+    return Record(Mark.UNKNOWN, message_id, text="the host that held it is lost")
+
+
+def wake(scope: Scope) -> None:
+    """Ring for lanes with due work: a lost Redis or a bell that nobody heard delays by a tick and loses nothing."""
+    with transaction(scope):
+        streams = turns.wake_lanes(scope)
+    for stream in streams:
+        bell().ring(stream)

@@ -1,0 +1,76 @@
+"""Whose turn it is on a stream: stride scheduling over tenants, so that a million-message campaign starves nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from posthouse.platform import clock
+from posthouse.platform.db import session
+from posthouse.platform.scope import Actor, Scope, for_tenant
+
+STRIDE = 1_000_000
+_NEXT = sa.text("SELECT o_tenant_id, o_reseller_id FROM sending_next_turn(:stream, :at, CAST(:without AS bigint[]))")
+_WAKE = sa.text("SELECT sending_wake_lanes(:at)")
+_AFTER = sa.text(
+    "UPDATE lane_tenant SET due_at = :due, pool_id = coalesce(:pool, pool_id), held_by = :held_by, resumes_at = :resumes_at,"
+    " pass = greatest(0, pass - CAST(:back AS bigint) / weight) WHERE tenant_id = :tenant AND stream = :stream"
+)
+_DUE = sa.text("UPDATE lane_tenant SET due_at = least(due_at, :due) WHERE tenant_id = :tenant AND stream = :stream")
+_WEIGH = sa.text(
+    "INSERT INTO lane_tenant (tenant_id, stream, for_reseller_id, weight) VALUES (:tenant, :stream, :reseller, :weight)"
+    " ON CONFLICT (tenant_id, stream) DO UPDATE SET weight = excluded.weight"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a tenant's lane rests although messages wait, and until when."""
+
+    by: str
+    resumes_at: datetime
+
+
+def scope_for(tenant_id: int, reseller_id: int) -> Scope:
+    """Make the scope in which a tenant's messages are sent and settled."""
+    return for_tenant(reseller_id=reseller_id, tenant_id=tenant_id, actor=Actor("job", None, "delivery"), reason="delivery")
+
+
+def next_turn(scope: Scope, *, stream: str, without: Sequence[int] = ()) -> Scope | None:
+    """Pick the tenant whose turn it is and move it back in the line; None when nobody is due. `without`: pools to leave out."""
+    row = session(scope).execute(_NEXT, {"stream": stream, "at": clock.now(), "without": list(without)}).one_or_none()
+    return None if row is None else scope_for(row.o_tenant_id, row.o_reseller_id)
+
+
+def wake_lanes(scope: Scope) -> list[str]:
+    """Make lanes due whose messages became due unnoticed; returns the streams that have work. May be repeated."""
+    return list(session(scope).execute(_WAKE, {"at": clock.now()}).scalars())
+
+
+def after_turn(scope: Scope, *, stream: str, due_at: datetime | None, pool_id: int | None, share: float, hold: Hold | None) -> None:
+    """Note how a turn went: when the tenant is due again, and which `share` (0 to 1) of a full lease it took."""
+    session(scope).execute(
+        _AFTER,
+        {
+            "tenant": scope.tenant,
+            "stream": stream,
+            "due": due_at,
+            "pool": pool_id,
+            "held_by": hold.by if hold else "",
+            "resumes_at": hold.resumes_at if hold else None,
+            "back": round(STRIDE * (1 - share)),
+        },
+    )
+
+
+def due_again(scope: Scope, *, stream: str, due_at: datetime) -> None:
+    """Make the tenant's lane due at that time or earlier."""
+    session(scope).execute(_DUE, {"tenant": scope.tenant, "stream": stream, "due": due_at})
+
+
+def set_weight(scope: Scope, *, stream: str, weight: int) -> None:
+    """Give the tenant a share of its lane in proportion to `weight` (1 to 1000; 1 is usual)."""
+    session(scope).execute(_WEIGH, {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream, "weight": weight})
