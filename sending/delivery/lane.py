@@ -36,6 +36,8 @@ SETTLE_AGAIN_SECONDS = 0.5
 ROUTES_SECONDS = 15.0  # changes of routes are noticed after this
 
 T = TypeVar("T")
+# Makes what composes a lease's messages; a text instead of a composer says why a revision can't be sent.
+Loader = Callable[[Claimed], dict[int, Composes | str]]
 
 
 def work(stream: str, until: float) -> None:
@@ -46,7 +48,8 @@ def work(stream: str, until: float) -> None:
 class LaneWorker:
     """One process's stretch on a lane."""
 
-    def __init__(self, app: Flask, stream: str, until: float) -> None:
+    def __init__(self, app: Flask, stream: str, until: float, *, load: Loader | None = None) -> None:
+        self._load = load or _composers
         self._app = app
         self._stream = stream
         self._until = until
@@ -118,7 +121,7 @@ class LaneWorker:
         self._at_work.add(consignment)
         self._watch(consignment)
         try:
-            made = await self._in_thread(lambda: _composers(claimed))
+            made = await self._in_thread(lambda: self._load(claimed))
             outlet = await self._outlet(claimed.pool_id, claimed.scope)
         except sa.exc.SQLAlchemyError as problem:
             logs.get().warning("lane.claim_released", lease=claimed.lease_id, problem=repr(problem))

@@ -66,10 +66,10 @@ def give_up_lost(scope: Scope) -> int:
     me = hosts.host_name(here)
     with transaction(scope):
         hosts.note_seen(scope, me)
-        seen = dict(session(scope).execute(sa.select(DeliveryHost.host, DeliveryHost.seen_at)).tuples().all())
+        seen = {row.host: row.seen_at for row in session(scope).execute(sa.select(DeliveryHost.host, DeliveryHost.seen_at))}
         query = sa.select(Lease.tenant_id, Lease.id, Lease.for_reseller_id, Lease.host)
         query = query.where(Lease.closed_at.is_(None), Lease.until < now - LOST_AFTER).limit(1_000)
-        overdue = session(scope).execute(query).tuples().all()
+        overdue = session(scope).execute(query).all()
     given_up = 0
     for tenant_id, lease_id, reseller_id, host in overdue:
         gone = not (here / f"{tenant_id}-{lease_id}").exists() if host == me else seen.get(host, now) < now - LOST_AFTER
