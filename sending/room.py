@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from posthouse.platform.jobs import Job
+from posthouse.platform.jobs import Job, PeriodicJob
 from posthouse.platform.manifest import Room
 from posthouse.sending import permissions
+from posthouse.sending.campaigns import jobs as campaign_jobs
+from posthouse.sending.campaigns.services import CALL_OFF_JOB, EXPAND_JOB, WATCH_JOB
 from posthouse.sending.delivery.jobs import SHIFTS, TICKS
 from posthouse.sending.domains import jobs as domain_jobs
 from posthouse.sending.domains.services import CHECK_JOB
 from posthouse.sending.pools.permissions import PERMISSIONS as POOLS
 from posthouse.sending.simulator.commands import COMMAND as SIMULATOR
+from posthouse.sending.tracking import jobs as tracking_jobs
+from posthouse.sending.tracking.services import SORT_JOB
 
 ROOM = Room(
     name="sending",
     models=[
+        "posthouse.sending.campaigns.models",
         "posthouse.sending.delivery.models",
         "posthouse.sending.domains.models",
         "posthouse.sending.messages.models",
@@ -21,8 +26,12 @@ ROOM = Room(
     ],
     permissions=[*permissions.CONTENT, *POOLS],
     jobs=[
+        Job(CALL_OFF_JOB, campaign_jobs.call_off_campaign),
         Job(CHECK_JOB, domain_jobs.check_domain),
+        Job(EXPAND_JOB, campaign_jobs.expand_campaign),
+        Job(WATCH_JOB, campaign_jobs.watch_campaign),
     ],
+    periodic=[PeriodicJob(SORT_JOB, tracking_jobs.sort_hits, every_seconds=5)],
     shifts=SHIFTS,
     ticks=TICKS,
     commands=[SIMULATOR],
