@@ -21,8 +21,8 @@ class MessageCard:
     """One recipient's copy, as the composer needs it.
 
     `fields` are the contact's fields (or a single message's own), by name; None and a missing name are the same.
-    `at` is the time in the Date header. With the same card the composer makes the same bytes, so a repeated copy is
-    recognised by its Message-ID.
+    `at` is when it is sent: the time in the Date header, from which its signatures hold for a week. With the same card the
+    composer makes the same bytes; another try at another time still has the same Message-ID, so a copy is recognised.
     """
 
     message_id: int

@@ -80,7 +80,7 @@ class Consignment:
         if isinstance(composer, str):
             self._note(Mark.REFUSED, card.id, Reply(0, None, composer), COMPOSE)
             return None
-        message = MessageCard(message_id=card.id, recipient=card.recipient, at=card.created_at, fields=card.fields)
+        message = MessageCard(message_id=card.id, recipient=card.recipient, at=clock.now(), fields=card.fields)
         try:
             made = composer.compose(message)
         except RenderFailed as failure:

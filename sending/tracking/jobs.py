@@ -23,7 +23,7 @@ GROUP = 5_000
 _TENANTS = sa.text("SELECT DISTINCT for_tenant_id FROM tracking_hit LIMIT 500")
 # Taken and applied in one transaction: a hit is counted once or is still there.
 _TAKE = sa.text(
-    "DELETE FROM tracking_hit WHERE id IN (SELECT id FROM tracking_hit WHERE for_tenant_id = :tenant ORDER BY id LIMIT :size FOR UPDATE SKIP LOCKED)"
+    "DELETE FROM tracking_hit WHERE id IN (SELECT id FROM tracking_hit WHERE for_tenant_id = :tenant ORDER BY id LIMIT :size)"
     " RETURNING message_id, kind, revision_id, link, machine, at"
 )
 _KINDS = {
@@ -71,7 +71,7 @@ def apply(scope: Scope, hits: Sequence[Hit]) -> None:
     visits: dict[tuple[int, str], Visits] = {}
     tallies: list[Tally] = []
     for hit in sorted(known, key=lambda each: each.at):
-        person = not _machine(hit, facts[hit.message_id], scanned)
+        person = not _machine(hit, scanned)
         seen = visits.setdefault((hit.message_id, hit.kind), Visits(last_at=hit.at))
         seen.last_at = hit.at
         if person:
@@ -90,9 +90,8 @@ def apply(scope: Scope, hits: Sequence[Hit]) -> None:
     counting.add(scope, tallies)
 
 
-def _machine(hit: Hit, facts: MessageFacts, scanned: frozenset[int]) -> bool:
-    too_soon = rules.machine_by_time(delivered_at=facts.delivered_at, at=hit.at)
-    return bool(hit.machine or too_soon or (hit.kind == "click" and hit.message_id in scanned))
+def _machine(hit: Hit, scanned: frozenset[int]) -> bool:
+    return bool(hit.machine) or (hit.kind == "click" and hit.message_id in scanned)
 
 
 def _scanned_messages(hits: Sequence[Hit]) -> frozenset[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -13,13 +12,13 @@ from posthouse.platform.scope import Scope
 from posthouse.tenants.lists import queries as lists
 
 _FACTS = sa.text(
-    "SELECT id, campaign_id, revision_id, list_id, contact_id, domain, settled_at FROM message WHERE tenant_id = :tenant AND id = ANY (:ids)"
+    "SELECT id, campaign_id, revision_id, list_id, contact_id, domain FROM message WHERE tenant_id = :tenant AND id = ANY (:ids)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """What tracking needs to know of a message. `delivered_at` None: not known to be delivered yet."""
+    """What tracking needs to know of a message."""
 
     message_id: int
     campaign_id: int | None
@@ -27,7 +26,6 @@ class MessageFacts:
     list_id: int | None
     contact_id: int | None
     domain: str
-    delivered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +48,7 @@ class PreferencesCard:
 def facts_of(scope: Scope, message_ids: Sequence[int]) -> Mapping[int, MessageFacts]:
     """Return the facts of those of the tenant's messages that exist, by id."""
     rows = session(scope).execute(_FACTS, {"tenant": scope.tenant, "ids": list(message_ids)})
-    return {
-        row.id: MessageFacts(row.id, row.campaign_id, row.revision_id, row.list_id, row.contact_id, row.domain, row.settled_at)
-        for row in rows
-    }
+    return {row.id: MessageFacts(row.id, row.campaign_id, row.revision_id, row.list_id, row.contact_id, row.domain) for row in rows}
 
 
 def get_preferences(scope: Scope, message_id: int) -> PreferencesCard | None:

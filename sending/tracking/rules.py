@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-# A person has not read the message yet.
-TOO_SOON = timedelta(seconds=2)
 # So many different links of one message within so short a time are not chosen by a person.
 MANY_LINKS = 4
 MANY_LINKS_WITHIN = timedelta(seconds=5)
@@ -46,11 +44,6 @@ def machine_by_request(request: Request) -> str:
         ("scanner", _SCANNER.search(agent) is not None),
     )
     return next((name for name, seen in signs if seen), "")
-
-
-def machine_by_time(*, delivered_at: datetime | None, at: datetime) -> str:
-    """Return `too_soon` where the visit follows the delivery faster than a person reads; empty else, or where the delivery is unknown."""
-    return "too_soon" if delivered_at is not None and at - delivered_at < TOO_SOON else ""
 
 
 def bursts(clicks: list[tuple[int, datetime]]) -> bool:

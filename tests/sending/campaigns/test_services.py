@@ -40,7 +40,7 @@ def messages(shop: Shop) -> list[tuple[int, str]]:
 
 def settle(shop: Shop, state: str = "sent") -> None:
     with transaction(shop.scope) as live:
-        live.execute(sa.text("UPDATE message SET state = :state WHERE state = 'queued'"), {"state": state})
+        live.execute(sa.text("UPDATE message SET state = :state, settled_at = now() WHERE state = 'queued'"), {"state": state})
 
 
 def test_a_start_writes_the_first_messages_at_once(shop: Shop) -> None:
