@@ -19,7 +19,9 @@ from posthouse.sending.campaigns.rules import State
 MAX_PAGE = 500
 MAX_PARTS = 500
 
-_FACET = sa.text("SELECT part, kind, count FROM campaign_count WHERE tenant_id = :tenant AND campaign_id = :campaign AND facet = :facet")
+_FACET = sa.text(
+    "SELECT part, kind, count AS amount FROM campaign_count WHERE tenant_id = :tenant AND campaign_id = :campaign AND facet = :facet"
+)
 # Contacts in the order of their ids: those with a message and those without, each once.
 _RECIPIENTS = sa.text(
     "SELECT * FROM ("
@@ -156,7 +158,7 @@ def _get(scope: Scope, campaign_id: int) -> Campaign:
 
 def _facet(scope: Scope, campaign_id: int, facet: str) -> list[tuple[str, str, int]]:
     values = {"tenant": scope.tenant, "campaign": campaign_id, "facet": facet}
-    return [(row.part, row.kind, row.count) for row in session(scope).execute(_FACET, values)]
+    return [(row.part, row.kind, row.amount) for row in session(scope).execute(_FACET, values)]
 
 
 def _grouped(rows: list[tuple[str, str, int]]) -> dict[str, dict[str, int]]:

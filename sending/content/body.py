@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from liquid import BoundTemplate
 from liquid.ast import Node
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import FilteredExpression, Path
@@ -13,6 +14,7 @@ from liquid.builtin.output import OutputNode
 
 from posthouse.sending.content import encoding, language, rendering, slots
 from posthouse.sending.content.language import LetterEnvironment
+from posthouse.sending.content.slots import Quick
 
 
 @dataclass(slots=True)
@@ -35,8 +37,8 @@ class Part:
     pieces: list[bytes] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     slots: list[tuple[int, Node]] = field(default_factory=list)
-    quick: list[tuple[int, slots.Quick]] = field(default_factory=list)
-    template: rendering.BoundTemplate | None = None
+    quick: list[tuple[int, Quick]] = field(default_factory=list)
+    template: BoundTemplate | None = None
 
     def fill(self, into: list[bytes], token: bytes, names: Mapping[str, object]) -> None:
         """Append the part for one recipient; `token` is encoded already. Raises: TemplateFailed."""
@@ -57,7 +59,7 @@ class Line:
 
     def __init__(self, source: str) -> None:
         self._template = language.TEXT.from_string(source)
-        self._steps: list[str | slots.Quick] | None = []
+        self._steps: list[str | Quick] | None = []
         for node in self._template.nodes:
             step = node.text if isinstance(node, ContentNode) else slots.quick(node, language.TEXT)
             if step is None:
@@ -122,8 +124,8 @@ class PartBuilder:
         match path:
             case ["_l", int(number)]:
                 return self._addresses.around("_l", number)
-            case ["_o" | "unsubscribe_url" | "preferences_url" as name]:
-                return self._addresses.around(name)
+            case [("_o" | "unsubscribe_url" | "preferences_url") as name]:
+                return self._addresses.around(str(name))
             case [str(name)] if name in self._constants:
                 return html.escape(self._constants[name]) if environment.autoescape else self._constants[name]
         return None

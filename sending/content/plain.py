@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from inscriptis import Inscriptis
-from inscriptis.model.config import ParserConfig
-from lxml import html as lxml_html
-from lxml.etree import Comment, ParserError
-from lxml.html import builder
+from inscriptis import Inscriptis  # type: ignore[import-untyped]
+from inscriptis.model.config import ParserConfig  # type: ignore[import-untyped]
+from lxml import html as lxml_html  # type: ignore[import-untyped]
+from lxml.etree import Comment, ParserError  # type: ignore[import-untyped]
+from lxml.html import builder  # type: ignore[import-untyped]
 
 from posthouse.sending.content.masking import Masked
 

@@ -6,8 +6,9 @@ from typing import Protocol
 
 import dns.exception
 import dns.name
-import dns.rdatatype
+import dns.rdata
 import dns.resolver
+from dns.rdtypes.ANY.TXT import TXT
 
 from posthouse.platform.settings import WrongSetting
 from posthouse.sending.domains.rules import Answer
@@ -65,7 +66,7 @@ class DnsResolver:
 
 
 def _text(record: dns.rdata.Rdata) -> str:
-    if record.rdtype == dns.rdatatype.TXT:
+    if isinstance(record, TXT):
         return b"".join(record.strings).decode("utf-8", "replace")[:MAX_VALUE_CHARACTERS]
     return record.to_text()[:MAX_VALUE_CHARACTERS]
 

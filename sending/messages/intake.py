@@ -21,7 +21,7 @@ _FROM_CONTACTS = sa.text(
     " SELECT c.tenant_id, :campaign, :revision, :list, c.id, c.email, c.email_norm, c.domain, 'marketing', 'queued', NULL, :at, :at"
     " FROM contact c WHERE c.tenant_id = :tenant AND c.id = ANY (:contacts) ORDER BY c.id"
     " ON CONFLICT (tenant_id, campaign_id, contact_id) WHERE campaign_id IS NOT NULL DO NOTHING RETURNING domain)"
-    " SELECT domain, count(*) AS count FROM made GROUP BY domain"
+    " SELECT domain, count(*) AS new FROM made GROUP BY domain"
 )
 _SINGLE = sa.text(
     f"INSERT INTO message ({_COLUMNS}) VALUES (:tenant, NULL, :revision, NULL, :contact, :recipient, :email_norm, :domain, :stream, 'queued',"
@@ -51,7 +51,7 @@ def queue_campaign(scope: Scope, *, campaign_id: int, revision_id: int, list_id:
         "at": clock.now(),
     }
     ring_after_commit(scope, "marketing")
-    return {row.domain: row.count for row in session(scope).execute(_FROM_CONTACTS, values)}
+    return {row.domain: row.new for row in session(scope).execute(_FROM_CONTACTS, values)}
 
 
 def queue_single(
