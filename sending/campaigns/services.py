@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from posthouse.platform import audit, clock
+from posthouse.platform.app import settings
 from posthouse.platform.db import session
 from posthouse.platform.errors import Conflict, Invalid, missing
 from posthouse.platform.events import emit
@@ -16,20 +15,23 @@ from posthouse.platform.jobs import enqueue
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending import permissions
-from posthouse.sending.campaigns import expansion, rules, trial
-from posthouse.sending.campaigns.models import Campaign, CampaignRevision
+from posthouse.sending.campaigns import expansion, revisions, rules, trial
+from posthouse.sending.campaigns.models import Campaign
 from posthouse.sending.campaigns.queries import CampaignCard, campaign_card
 from posthouse.sending.campaigns.rules import State
 from posthouse.sending.content import headers
 from posthouse.sending.content.cards import RenderFailed
-from posthouse.sending.content.letters import MARKETING
+from posthouse.sending.content.letters import TRANSACTIONAL
 from posthouse.sending.domains.models import SendingDomain
 from posthouse.sending.domains.rules import State as DomainState
-from posthouse.sending.errors import content_refused, domain_not_yours
+from posthouse.sending.errors import domain_not_yours
 from posthouse.sending.events import CampaignPaused, CampaignStarted, CampaignStopped
+from posthouse.sending.messages import intake
 from posthouse.tenants.accounts.queries import own_tenant
 from posthouse.tenants.accounts.rules import may_send
+from posthouse.tenants.contacts import addresses
 from posthouse.tenants.lists import queries as lists
+from posthouse.tenants.suppressions.queries import is_suppressed
 
 EXPAND_JOB = "sending.expand_campaign"
 WATCH_JOB = "sending.watch_campaign"
@@ -80,7 +82,7 @@ def copy_campaign(scope: Scope, *, campaign_id: int) -> CampaignCard:
     require(scope, permissions.WRITE_CAMPAIGNS)
     row = _locked(scope, campaign_id)
     name = f"{row.name} (copy)"[:MAX_NAME_CHARACTERS]
-    return create_campaign(scope, Draft(name=name, **{field: getattr(row, field) for field in _WRITTEN}))
+    return create_campaign(scope, Draft(name=name, **{field: getattr(row, field) for field in revisions.WRITTEN}))
 
 
 def delete_campaign(scope: Scope, *, campaign_id: int) -> None:
@@ -106,7 +108,7 @@ def start(scope: Scope, *, campaign_id: int) -> CampaignCard:
         return campaign_card(row)
     _require_active(scope)
     domain = _sending_domain(scope, row)
-    row.revision_id = freeze(scope, row, domain)
+    row.revision_id = revisions.freeze(scope, row, domain)
     row.expand_until = expansion.last_contact(scope, row.list_id or 0)
     if not row.expand_until:
         raise Invalid("no_recipients", "The list has no contacts. Choose another list, or add contacts to it.", field="list_id")
@@ -159,6 +161,33 @@ def stop(scope: Scope, *, campaign_id: int) -> CampaignCard:
     return campaign_card(row)
 
 
+def send_test(scope: Scope, *, campaign_id: int, to: str, contact_id: int | None = None) -> int:
+    """Send a draft to one address as the contact would get it (None: as the list's first), marked as a test; returns the message's id.
+
+    It counts as a single message and not in the campaign's figures. Raises: Missing, Invalid, Forbidden, Conflict as a start does.
+    """
+    require(scope, permissions.WRITE_CAMPAIGNS)
+    row = _locked(scope, campaign_id)
+    _require_active(scope)
+    found = addresses.parse(to, allow_reserved=settings().allow_reserved_domains)
+    if isinstance(found, addresses.AddressRefused):
+        raise Invalid(found.code, found.sentence, field="to")
+    if is_suppressed(scope, found.norm, stream=TRANSACTIONAL):
+        raise Conflict("recipient_suppressed", "This address is suppressed. Choose another to send the test to.", field="to")
+    revision_id = revisions.for_test(scope, row, _sending_domain(scope, row), contact_id=contact_id)
+    fields = {**trial.sample_fields(scope, row, contact_id), "email": found.email}
+    audit.record(scope, verb="campaign.tested", subject="campaign", subject_id=row.id)
+    return intake.queue_single(
+        scope,
+        revision_id=revision_id,
+        recipient=found.email,
+        email_norm=found.norm,
+        domain=found.domain,
+        stream=TRANSACTIONAL,
+        fields=fields,
+    )
+
+
 def note_waiting(scope: Scope, *, campaign_ids: list[int], reason: str, resumes_at: object) -> None:
     """Show that a limit binds, which, and until when; for the sender of mail, may be repeated. Paused and ended ones stay as they are."""
     for row in _locked_all(scope, campaign_ids):
@@ -175,42 +204,6 @@ def note_sending(scope: Scope, *, campaign_ids: list[int]) -> None:
         if state is not None:
             _set(row, state, "")
     session(scope).flush()
-
-
-def freeze(scope: Scope, row: Campaign, domain: SendingDomain) -> int:
-    """Compile a campaign into its next revision; returns the revision's id. Raises: Invalid with every finding."""
-    if row.list_id is None:
-        raise Invalid("list_missing", "Choose the list that gets this campaign.", field="list_id")
-    outcome, letter = trial.compile_campaign(scope, row)
-    if outcome.compiled is None:
-        raise content_refused(outcome.problems)
-    written = {field: getattr(row, field) for field in _WRITTEN}
-    written |= {
-        "sender_name": letter.sender_name,
-        "postal_address": letter.postal_address,
-        "list_name": lists.get_list(scope, row.list_id).name,
-    }
-    compiled = outcome.compiled.to_json()
-    last = session(scope).scalar(sa.select(sa.func.max(CampaignRevision.number)).where(CampaignRevision.campaign_id == row.id))
-    revision = CampaignRevision(
-        campaign_id=row.id,
-        number=(last or 0) + 1,
-        stream=MARKETING,
-        content_hash=hashlib.sha256(json.dumps([written, compiled], sort_keys=True).encode()).digest(),
-        source=written,
-        compiled=compiled,
-        domain_id=domain.id,
-        list_id=row.list_id,
-        from_name=row.from_name,
-        from_address=f"{row.from_local}@{domain.domain}",
-        reply_to=row.reply_to,
-    )
-    session(scope).add(revision)
-    session(scope).flush()
-    return revision.id
-
-
-_WRITTEN = ("list_id", "domain_id", "from_name", "from_local", "reply_to", "subject", "preheader", "kind", "html", "text")
 
 
 def _write(scope: Scope, row: Campaign, draft: Draft) -> None:
@@ -231,7 +224,7 @@ def _write(scope: Scope, row: Campaign, draft: Draft) -> None:
     if draft.reply_to:
         _require_address(draft.reply_to, "reply_to", "Reply-To")
     row.name = name
-    for field in _WRITTEN:
+    for field in revisions.WRITTEN:
         setattr(row, field, getattr(draft, field))
 
 

@@ -256,6 +256,25 @@ def test_a_preview_shows_one_contact(shop: Shop) -> None:
         assert [problem.code for problem in queries.preview_campaign(shop.scope, broken.id).problems] == ["unknown_field"]
 
 
+def test_a_test_goes_to_one_address_and_counts_nowhere(shop: Shop) -> None:
+    """The draft goes out once, marked, filled in for a contact; the campaign stays a draft without figures."""
+    card = shop.campaign()
+    with transaction(shop.scope) as live:
+        message_id = services.send_test(shop.scope, campaign_id=card.id, to="me@example.net", contact_id=shop.contact_ids[1])
+        again = services.send_test(shop.scope, campaign_id=card.id, to="me@example.net")
+        row = live.execute(sa.text("SELECT * FROM message WHERE id = :id"), {"id": message_id}).one()
+        assert (row.recipient, row.stream, row.campaign_id, row.fields["first_name"]) == ("me@example.net", "transactional", None, "Jo1")
+        assert live.execute(sa.text("SELECT count(*) FROM campaign_revision")).scalar_one() == 1
+        made = composers.load(shop.scope, row.revision_id).compose(
+            MessageCard(message_id=again, recipient=row.recipient, at=clock.now(), fields=row.fields)
+        )
+        assert b"Subject: [Test] Tea for Jo1\r\n" in made.data
+        with pytest.raises(Invalid):
+            services.send_test(shop.scope, campaign_id=card.id, to="nobody")
+        assert queries.get_campaign(shop.scope, card.id).state is State.DRAFT
+        assert report.get_report(shop.scope, card.id).totals == {}
+
+
 def test_a_revision_composes_under_the_tenants_names(shop: Shop) -> None:
     """From, return path, list and signature are the tenant's; nothing in the message names the installation."""
     started = start(shop, shop.campaign().id)
