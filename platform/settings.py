@@ -56,6 +56,12 @@ class Settings:
     )
     inbound_host: str = setting("127.0.0.1", "Address on which the inbound SMTP service listens.")
     inbound_port: int = setting(2525, "Port on which the inbound SMTP service listens.", unit="port")
+    inbound_hostname: str = setting("", "Name that the inbound SMTP service greets with. Empty: the mail domain.")
+    inbound_certificate: str = setting("", "File with the certificate chain for STARTTLS of the inbound SMTP service. Empty: no STARTTLS.")
+    inbound_key: str = setting("", "File with the key of that certificate. Empty: it stands in the same file.")
+    inbound_message_bytes: int = setting(16 * 1024 * 1024, "Largest mail that the inbound SMTP service takes.", unit="bytes")
+    inbound_connections: int = setting(500, "Connections that the inbound SMTP service holds at the same time.", unit="connections")
+    inbound_connections_of_peer: int = setting(50, "Of these, how many from one address.", unit="connections")
     dns_servers: str = setting("", "Name servers as HOST or HOST:PORT, comma separated. Empty: those of the system.")
 
     simulator_host: str = setting("127.0.0.1", "Address on which the mailbox simulator listens.")

@@ -6,16 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from posthouse.inbound.listener import replies
 from posthouse.inbound.listener.limits import Limits
 from posthouse.inbound.listener.recipients import Verdict, judge
 from posthouse.inbound.spool.files import Envelope
 from posthouse.inbound.spool.services import SpoolBroken, SpoolFull, store
-from posthouse.platform import clock
-
-_log = structlog.get_logger(__name__)
+from posthouse.platform import clock, logs
 
 _WORDS = {
     Verdict.NO_SUCH_USER: replies.NO_SUCH_USER,
@@ -27,11 +23,20 @@ _WORDS = {
 class Hooks:
     """Shared by all connections of one service. `is_genuine(local_part)` says whether an address carries a token of ours."""
 
-    def __init__(self, *, spool: Path, is_genuine: Callable[[str], bool], our_domains: frozenset[str], limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Path,
+        is_genuine: Callable[[str], bool],
+        our_domains: frozenset[str],
+        limits: Limits,
+        on_stored: Callable[[], None] | None = None,
+    ) -> None:
         self._spool = spool
         self._is_genuine = is_genuine
         self._our_domains = our_domains
         self._limits = limits
+        self._on_stored = on_stored or (lambda: None)
         # Disk work happens here, never in the event loop: one slow fsync must not hold up every connection.
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="spool")
         self._storing = 0
@@ -73,19 +78,20 @@ class Hooks:
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, store, self._spool, kept, envelope.content)
         except SpoolFull as problem:
-            _log.warning("inbound.spool_full", problem=str(problem))
+            logs.get().warning("inbound.spool_full", problem=str(problem))
             return replies.NO_ROOM
         except SpoolBroken as problem:
-            _log.error("inbound.spool_broken", problem=str(problem))
+            logs.get().error("inbound.spool_broken", problem=str(problem))
             return replies.NOT_STORED
         finally:
             self._storing -= 1
         self.stored += 1
+        self._on_stored()
         return replies.STORED
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer a failure of ours without telling its inside (the broad catch of the SMTP edge)."""
-        _log.error("inbound.dialogue_failed", exc_info=error)
+        logs.get().error("inbound.dialogue_failed", exc_info=error)
         return replies.FAILED
 
     def close(self) -> None:

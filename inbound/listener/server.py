@@ -32,12 +32,14 @@ class Door:
 class Listener:
     """The service on one event loop."""
 
-    def __init__(self, door: Door, *, is_genuine: Callable[[str], bool], limits: Limits | None = None) -> None:
+    def __init__(
+        self, door: Door, *, is_genuine: Callable[[str], bool], limits: Limits | None = None, on_stored: Callable[[], None] | None = None
+    ) -> None:
         self._door = door
         self._limits = limits or Limits()
         self._tls = _tls(door)
         self.doorkeeper = Doorkeeper(self._limits)
-        self.hooks = Hooks(spool=door.spool, is_genuine=is_genuine, our_domains=door.our_domains, limits=self._limits)
+        self.hooks = Hooks(spool=door.spool, is_genuine=is_genuine, our_domains=door.our_domains, limits=self._limits, on_stored=on_stored)
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:

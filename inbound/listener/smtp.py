@@ -120,7 +120,7 @@ class GuardedSMTP(SMTP):
         super()._cb_client_connected(reader, writer)
         # RFC 5321 2.3.8: a line ends with CRLF and nothing else, in commands too.
         until = reader.readuntil
-        reader.readuntil = lambda separator=b"\r\n": until(separator)  # type: ignore[method-assign,misc,assignment]
+        reader.readuntil = lambda separator=b"\r\n": until(separator)  # type: ignore[method-assign]
 
     def _counted(self, name: str, method: Any) -> Any:
         async def run(arg: str | None) -> None:
@@ -160,7 +160,7 @@ class GuardedSMTP(SMTP):
         if not hostname:
             await self.push("501 5.5.4 EHLO needs a host name")
             return
-        self._set_rset_state()
+        self._set_rset_state()  # type: ignore[no-untyped-call]
         assert self.session is not None
         self.session.extended_smtp = True
         offers = [self.hostname, f"SIZE {self._limits.message_bytes}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
@@ -175,7 +175,7 @@ class GuardedSMTP(SMTP):
         if not hostname:
             await self.push("501 5.5.4 HELO needs a host name")
             return
-        self._set_rset_state()
+        self._set_rset_state()  # type: ignore[no-untyped-call]
         assert self.session is not None
         self.session.extended_smtp = False
         await super().push(f"250 {self.hostname}")
@@ -220,7 +220,7 @@ class GuardedSMTP(SMTP):
             self.envelope.content = self.envelope.original_content = content
             self._reset_timeout()
             refusal = await self._call_handler_hook("DATA")
-        self._set_post_data_state()
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
         self._reset_timeout()
         await self.push(str(refusal))
 

@@ -43,7 +43,10 @@ def read_fields(block: str) -> Fields:
 
 def first(fields: Fields, name: str) -> str:
     """The first value of a field, or an empty string."""
-    return next((value for key, value in fields if key == name), "")
+    for key, value in fields:
+        if key == name:
+            return value
+    return ""
 
 
 def every(fields: Fields, name: str) -> list[str]:

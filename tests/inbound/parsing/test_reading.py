@@ -3,9 +3,8 @@
 import resource
 import sys
 import time
-from importlib import util
-from pathlib import Path
 
+import letters
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,14 +12,8 @@ from hypothesis import strategies as st
 from posthouse.inbound.parsing.cards import Kind
 from posthouse.inbound.parsing.reading import read
 
-_spec = util.spec_from_file_location("letters", Path(__file__).with_name("letters.py"))
-assert _spec
-assert _spec.loader
-letters = util.module_from_spec(_spec)
-_spec.loader.exec_module(letters)
-
-TOKEN = letters.RETURN_PATH.partition("@")[0]
-SAMPLES = [letters.dsn(), letters.arf(), letters.vacation(), letters.REPLY.encode(), letters.QMAIL.encode()]
+TOKEN = letters.TOKEN
+SAMPLES = [letters.dsn(), letters.arf(), letters.vacation(), letters.REPLY.encode(), letters.qmail()]
 
 
 def test_a_dsn_says_who_what_and_why() -> None:
@@ -50,7 +43,7 @@ def test_the_token_is_found_in_the_original_alone() -> None:
 
 def test_a_written_bounce_gives_each_recipient_its_reason() -> None:
     """qmail writes for people; two recipients get two reasons."""
-    found = read(letters.QMAIL.encode())
+    found = read(letters.qmail())
     assert [(o.recipient, o.reason) for o in found.outcomes] == [("ann@example.net", "mailboxfull"), ("bob@example.net", "userunknown")]
 
 

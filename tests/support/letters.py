@@ -1,6 +1,7 @@
 """Mail as machines and people write it, made up for the tests."""
 
-RETURN_PATH = "abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example"
+TOKEN = "abcdefgh234567abcdefgh234567abcdefgh234567ab"
+RETURN_PATH = f"{TOKEN}@bounce.mail.example"
 
 DSN = """\
 Return-Path: <>
@@ -34,7 +35,7 @@ Diagnostic-Code: smtp; 550 5.1.1 <ann@example.net>: no such user
 Content-Type: message/rfc822
 
 Return-Path: <{to}>
-Message-ID: <abcdefgh234567abcdefgh234567abcdefgh234567ab@mail.example>
+Message-ID: <{token}@mail.example>
 From: news@shop.example
 To: ann@example.net
 Subject: Hello
@@ -65,8 +66,8 @@ Source-IP: 192.0.2.1
 --b
 Content-Type: message/rfc822
 
-Return-Path: <abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example>
-Feedback-ID: 1:2:abcdefgh234567abcdefgh234567abcdefgh234567ab:sender
+Return-Path: <{token}@bounce.mail.example>
+Feedback-ID: 1:2:{token}:sender
 From: news@shop.example
 To: redacted
 Subject: Hello
@@ -77,7 +78,7 @@ Hello
 
 VACATION = """\
 From: Ann <ann@example.net>
-To: abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example
+To: {token}@bounce.mail.example
 Subject: {subject}
 {extra}In-Reply-To: <x@mail.example>
 
@@ -88,7 +89,7 @@ REPLY = """\
 From: Ann <ann@example.net>
 To: shop@shop.example
 Subject: Re: Hello
-In-Reply-To: <abcdefgh234567abcdefgh234567abcdefgh234567ab@mail.example>
+In-Reply-To: <{token}@mail.example>
 
 Thank you! By the way, last week I got this from another shop:
 
@@ -98,7 +99,7 @@ Thank you! By the way, last week I got this from another shop:
 
 QMAIL = """\
 From: MAILER-DAEMON@mail.example.net
-To: abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example
+To: {token}@bounce.mail.example
 Subject: failure notice
 
 Hi. This is the qmail-send program at mail.example.net.
@@ -113,8 +114,8 @@ Sorry, no mailbox here by that name. (#5.1.1)
 
 --- Below this line is a copy of the message.
 
-Return-Path: <abcdefgh234567abcdefgh234567abcdefgh234567ab@bounce.mail.example>
-Message-ID: <abcdefgh234567abcdefgh234567abcdefgh234567ab@mail.example>
+Return-Path: <{token}@bounce.mail.example>
+Message-ID: <{token}@mail.example>
 From: news@shop.example
 To: carol@example.net
 Subject: Hello
@@ -123,16 +124,24 @@ Hello
 """
 
 
-def dsn(action: str = "failed", to: str = RETURN_PATH) -> bytes:
+REPLY = REPLY.replace("{token}", TOKEN)
+
+
+def dsn(action: str = "failed", to: str = RETURN_PATH, *, token: str = TOKEN, recipient: str = "ann@example.net") -> bytes:
     """A DSN for one recipient, with CRLF."""
-    return DSN.format(action=action, to=to).replace("\n", "\r\n").encode()
+    return DSN.format(action=action, to=to, token=token).replace("ann@example.net", recipient).replace("\n", "\r\n").encode()
 
 
-def arf(kind: str = "abuse", extra: str = "Original-Rcpt-To: <ann@example.net>\n") -> bytes:
+def qmail(token: str = TOKEN) -> bytes:
+    """A bounce written for people, about two recipients."""
+    return QMAIL.replace("{token}", token).encode()
+
+
+def arf(kind: str = "abuse", extra: str = "Original-Rcpt-To: <ann@example.net>\n", *, token: str = TOKEN) -> bytes:
     """A complaint."""
-    return ARF.format(kind=kind, extra=extra).encode()
+    return ARF.format(kind=kind, extra=extra, token=token).encode()
 
 
-def vacation(subject: str = "Out of office", extra: str = "Auto-Submitted: auto-replied\n") -> bytes:
+def vacation(subject: str = "Out of office", extra: str = "Auto-Submitted: auto-replied\n", *, token: str = TOKEN) -> bytes:
     """An automatic answer."""
-    return VACATION.format(subject=subject, extra=extra).encode()
+    return VACATION.format(subject=subject, extra=extra, token=token).encode()

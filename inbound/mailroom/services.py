@@ -1,0 +1,86 @@
+"""Keep mail that came in, and let a person say what unmatched mail was: the only place that changes the mailroom's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from posthouse.inbound.events import MailSorted
+from posthouse.inbound.mailroom.models import InboundMail, UnmatchedMail
+from posthouse.inbound.mailroom.rules import Effect, Why, clean, facts_of
+from posthouse.inbound.parsing.cards import Kind, Understood
+from posthouse.inbound.permissions import SORT_UNMATCHED
+from posthouse.inbound.spool.files import Envelope, fingerprint
+from posthouse.platform import audit, clock
+from posthouse.platform.db import session
+from posthouse.platform.errors import Invalid, missing
+from posthouse.platform.events import emit
+from posthouse.platform.permissions import require
+from posthouse.platform.scope import Scope
+
+KINDS = tuple(kind.value for kind in Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A mail as it came in, and what it was understood as."""
+
+    envelope: Envelope
+    content: bytes
+    understood: Understood
+
+
+def keep(scope: Scope, arrival: Arrival, *, message_id: int) -> int | None:
+    """Keep a tenant's mail before anything is made of it; None when the same mail is kept already, and then nothing is to be done."""
+    values = {**_values(arrival), "tenant_id": scope.tenant, "message_id": message_id, "effect": Effect.NONE}
+    statement = insert(InboundMail).values(values).on_conflict_do_nothing(index_elements=["tenant_id", "fingerprint"])
+    return session(scope).execute(statement.returning(InboundMail.id)).scalar_one_or_none()
+
+
+def note_effect(scope: Scope, *, mail_id: int, message_id: int, kind: Kind, effect: Effect) -> None:
+    """Write down what a kept mail changed, and tell."""
+    session(scope).execute(
+        sa.update(InboundMail).where(InboundMail.tenant_id == scope.tenant, InboundMail.id == mail_id).values(effect=effect)
+    )
+    emit(scope, MailSorted(inbound_mail_id=mail_id, message_id=message_id, kind=kind, effect=effect))
+
+
+def keep_unmatched(scope: Scope, arrival: Arrival, *, why: Why) -> None:
+    """Keep a mail that belongs to nobody known, for the operator to look at; may be repeated."""
+    values = {**_values(arrival), "why": why}
+    session(scope).execute(insert(UnmatchedMail).values(values).on_conflict_do_nothing(index_elements=["fingerprint"]))
+
+
+def say_what_it_was(scope: Scope, *, mail_id: int, kind: str) -> None:
+    """Record a person's judgement of an unmatched mail; may be repeated, the last one stands. Raises: Missing, Invalid."""
+    require(scope, SORT_UNMATCHED)
+    if kind not in KINDS:
+        raise Invalid("unknown_kind", f"There is no kind of mail “{kind[:40]}”. Choose one of: {', '.join(KINDS)}.", field="kind")
+    row = session(scope).get(UnmatchedMail, mail_id)
+    if row is None:
+        raise missing("unmatched mail")
+    row.said_kind, row.said_by, row.said_at = kind, scope.actor.id, clock.now()
+    audit.record(scope, verb="unmatched_mail.judged", subject="unmatched_mail", subject_id=mail_id, kind=kind)
+    session(scope).flush()
+
+
+def _values(arrival: Arrival) -> dict[str, object]:
+    understood, envelope = arrival.understood, arrival.envelope
+    return {
+        "fingerprint": fingerprint(envelope, arrival.content),
+        "received_at": envelope.at,
+        "sorted_at": clock.now(),
+        "kind": understood.kind,
+        "rule": understood.rule,
+        "sender": clean(envelope.sender, 320),
+        "recipient": clean(envelope.recipients[0] if envelope.recipients else "", 320),
+        "author": clean(understood.sender, 500),
+        "subject": clean(understood.subject, 500),
+        "peer": clean(envelope.peer, 100),
+        "understood": facts_of(understood),
+        "trouble": understood.trouble,
+        "size_bytes": len(arrival.content),
+        "raw": arrival.content,
+    }

@@ -1,0 +1,89 @@
+"""Sort one mail: whose is it, keep it, let it have its effect; one transaction per mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from posthouse.inbound.mailroom.rules import Address, Effect, Why, choose_claims
+from posthouse.inbound.mailroom.services import Arrival, keep, keep_unmatched, note_effect
+from posthouse.inbound.parsing.cards import Understood
+from posthouse.inbound.parsing.reading import read
+from posthouse.inbound.sorters import bounce, complaint, unsubscribe
+from posthouse.inbound.sorters.matter import Matter
+from posthouse.inbound.spool.files import Envelope
+from posthouse.platform.db import transaction
+from posthouse.platform.scope import Actor, Scope, for_tenant, public, system
+from posthouse.sending.tokens import Mint, TokenClaims, read_address
+from posthouse.tenants.accounts.queries import place_of
+
+SORTERS: Sequence[Callable[[Scope, Matter], Effect | None]] = (bounce.sort, complaint.sort, unsubscribe.sort)
+"""Asked in this order; the first that knows what to do does it. Automatic answers, receipts and replies have no effect."""
+
+_ACTOR = Actor("system", None, "inbound mail")
+
+
+class Outcome(StrEnum):
+    """What became of a mail."""
+
+    SORTED = "sorted"
+    REPEATED = "repeated"
+    UNMATCHED = "unmatched"
+
+
+@dataclass(slots=True)
+class Mailroom:
+    """What sorting needs of the installation. Resellers of tenants are remembered: a tenant never changes its reseller."""
+
+    mint: Mint
+    _resellers: dict[int, int] = field(default_factory=dict)
+
+    def sort(self, envelope: Envelope, content: bytes) -> Outcome:
+        """Sort one mail; repeating it changes nothing. Raises what the database raises, and then nothing was changed."""
+        understood = read(content, envelope.recipients)
+        arrival = Arrival(envelope, content, understood)
+        addressed = self._addressed(envelope)
+        claims = choose_claims(addressed, understood.ids.tokens, self.mint.read)
+        if isinstance(claims, Why):
+            return self._unmatched(arrival, claims)
+        scope = self._scope(claims, understood)
+        if scope is None:
+            return self._unmatched(arrival, Why.UNKNOWN_TENANT)
+        role = addressed[0].role if addressed else ""
+        with transaction(scope):
+            mail_id = keep(scope, arrival, message_id=claims.message_id)
+            if mail_id is None:
+                return Outcome.REPEATED
+            effect = _effect(scope, Matter(claims.message_id, understood, role))
+            note_effect(scope, mail_id=mail_id, message_id=claims.message_id, kind=understood.kind, effect=effect)
+        return Outcome.SORTED
+
+    def give_up(self, envelope: Envelope, content: bytes) -> None:
+        """Keep a mail that could not be sorted, for a person."""
+        self._unmatched(Arrival(envelope, content, read(content, envelope.recipients)), Why.FAILED)
+
+    def _addressed(self, envelope: Envelope) -> list[Address]:
+        found = (read_address(self.mint, recipient.rpartition("@")[0]) for recipient in envelope.recipients)
+        return [Address(one.kind, one.claims) for one in found if one is not None]
+
+    def _scope(self, claims: TokenClaims, understood: Understood) -> Scope | None:
+        reseller = self._resellers.get(claims.tenant_id)
+        if reseller is None:
+            asking = public("whose mail")
+            with transaction(asking):
+                place = place_of(asking, claims.tenant_id)
+            if place is None:
+                return None
+            reseller = self._resellers[claims.tenant_id] = place.reseller_id
+        return for_tenant(reseller_id=reseller, tenant_id=claims.tenant_id, actor=_ACTOR, reason=f"inbound {understood.kind}")
+
+    def _unmatched(self, arrival: Arrival, why: Why) -> Outcome:
+        scope = system("unmatched mail")
+        with transaction(scope):
+            keep_unmatched(scope, arrival, why=why)
+        return Outcome.UNMATCHED
+
+
+def _effect(scope: Scope, matter: Matter) -> Effect:
+    return next((effect for sorter in SORTERS if (effect := sorter(scope, matter)) is not None), Effect.NONE)

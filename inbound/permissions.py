@@ -1,0 +1,12 @@
+"""What may be done with mail that came in."""
+
+from posthouse.platform.permissions import Permission
+from posthouse.platform.scope import Reach
+
+READ_INBOUND = Permission(
+    "inbound:read", "See mail that came back and what it was taken for.", Reach.TENANT, ("owner", "admin", "editor", "analyst")
+)
+READ_UNMATCHED = Permission("unmatched:read", "See mail that belongs to nobody known.", Reach.OPERATOR, ("admin",))
+SORT_UNMATCHED = Permission("unmatched:sort", "Say what unmatched mail was.", Reach.OPERATOR, ("admin",))
+
+PERMISSIONS = [READ_INBOUND, READ_UNMATCHED, SORT_UNMATCHED]

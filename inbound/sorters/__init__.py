@@ -1,0 +1,1 @@
+"""What a mail does: one small decision a file, each once."""

@@ -1,0 +1,29 @@
+"""A complaint: note it, and write to the person no more."""
+
+from __future__ import annotations
+
+from posthouse.inbound.mailroom.rules import Effect
+from posthouse.inbound.parsing.cards import Kind
+from posthouse.inbound.sorters import unsubscribe
+from posthouse.inbound.sorters.matter import Matter, message_of
+from posthouse.platform.scope import Scope
+from posthouse.sending.messages.services import record_complaint
+
+SOURCE = "feedback"
+NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})
+"""RFC 6430 and RFC 6591: the one says the contrary, the other concerns a domain and no person."""
+
+
+def sort(scope: Scope, matter: Matter) -> Effect | None:
+    """Note the complaint once. An opt-out is an unsubscription. None when this is no complaint."""
+    feedback = matter.understood.feedback
+    if matter.understood.kind is not Kind.COMPLAINT or feedback is None:
+        return None
+    if message_of(scope, matter) is None:
+        return Effect.NO_SUCH_MESSAGE
+    if feedback.kind in NO_COMPLAINT:
+        return Effect.NONE
+    if feedback.kind == "opt-out":
+        return unsubscribe.leave(scope, matter)
+    noted = record_complaint(scope, matter.message_id, SOURCE, text=f"{feedback.kind}, reported by {feedback.reporter or 'a provider'}")
+    return Effect.COMPLAINED if noted else Effect.REPEATED

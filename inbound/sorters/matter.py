@@ -1,0 +1,26 @@
+"""What the sorters look at."""
+
+from dataclasses import dataclass
+
+from posthouse.inbound.parsing.cards import Understood
+from posthouse.platform.errors import Missing
+from posthouse.platform.scope import Scope
+from posthouse.sending.messages.queries import MessageCard, get_message
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """A mail about one of our messages. `role` is the kind of our address that it came to; empty when it came to none with a token."""
+
+    message_id: int
+    understood: Understood
+    role: str
+
+
+def message_of(scope: Scope, matter: Matter) -> MessageCard | None:
+    """The message that the mail is about; None when it is gone, or was never given to anybody: then nothing can come back."""
+    try:
+        message = get_message(scope, matter.message_id)
+    except Missing:
+        return None
+    return None if message.state == "queued" and message.attempts == 0 else message
