@@ -124,7 +124,7 @@ def count_unmatched(scope: Scope) -> dict[str, int]:
     """How many mails nobody owned, by why; forged ones are counted here."""
     require(scope, READ_UNMATCHED)
     found = session(scope).execute(sa.select(UnmatchedMail.why, sa.func.count()).group_by(UnmatchedMail.why))
-    return dict(found.tuples().all())
+    return {row[0]: row[1] for row in found}
 
 
 def _matched(row: InboundMail) -> MailCard:
