@@ -127,7 +127,7 @@ def test_row_52_kill_9_under_load_loses_no_acknowledged_mail(desk, process: Proc
     sent = [desk.send(desk.world.a1, f"p{number}@example.net") for number in range(60)]
     acknowledged = []
     process.start()
-    for number, one in enumerate(sent):
+    for one in sent:
         if process.hand_in(f"{one.token}@mail.example", letters.dsn(token=one.token)):
             acknowledged.append(one)
         if rng.random() < 0.07:
