@@ -12,14 +12,17 @@ import re
 
 SOFT_BREAK = b"=\r\n"
 LINE_CHARACTERS = 76  # RFC 2045 6.7 (5), with the "=" of the soft break
-_SPECIAL = re.compile(rb"[^\x20-\x3c\x3e-\x7e]")  # all but printable ASCII; "=" is special
+_SPECIAL = re.compile(rb"[^\x20-\x3c\x3e-\x7e]+")  # all but printable ASCII; "=" is special
 _WHITE = re.compile(rb"(?<= ) | +$")
 # Needs nothing but a soft break after it: short, printable, single blanks, no dot or From at its beginning.
 _SIMPLE = re.compile(r"(?!\.|From )[!-<>-~](?: ?[!-<>-~]){0,72}")
 
 
+_HEX = [b"=%02X" % byte for byte in range(256)]
+
+
 def _hex(found: re.Match[bytes]) -> bytes:
-    return b"".join(b"=%02X" % byte for byte in found.group())
+    return b"".join([_HEX[byte] for byte in found.group()])
 
 
 def encode(text: str) -> bytes:
@@ -37,9 +40,11 @@ def _line(line: str) -> bytes:
     """Encode one line, broken softly where it is long."""
     safe = _SPECIAL.sub(_hex, line.encode("utf-8", "replace"))
     safe = _WHITE.sub(_hex, safe)
+    room = LINE_CHARACTERS - 1
+    if len(safe) <= room and not safe.startswith((b".", b"From ")):
+        return safe
     out, place = [], 0
     while True:
-        room = LINE_CHARACTERS - 1
         start = _opening(safe, place)
         if len(start) + len(safe) - place - 1 <= room:
             out.append(start + safe[place + 1 :])
