@@ -31,9 +31,24 @@ def from_html(masked_html: str, masked: Masked) -> str:
         element.drop_tree()
     for anchor in tree.iter("a"):
         _spell_out(anchor)
+    for table in tree.iter("table"):
+        if table.get("role") == "presentation":
+            _unfold(table)
     text = Inscriptis(tree, ParserConfig(display_images=False, display_links=False)).get_text()
     lines = [re.sub(r"[ \t\u00a0]{2,}", "  ", line).strip() for line in text.splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "".join(_ended(line, masked) for line in lines)).strip() + "\n"
+
+
+def _unfold(table: lxml_html.HtmlElement) -> None:
+    """Make a table that is there for layout alone into blocks; every innermost cell becomes a paragraph."""
+    table.tag = "div"
+    for body in table.iterchildren():
+        rows = [body] if body.tag == "tr" else list(body.iterchildren("tr"))
+        body.tag = "div"
+        for row in rows:
+            row.tag = "div"
+            for cell in row.iterchildren("td", "th"):
+                cell.tag = "div" if cell.find(".//table") is not None else "p"
 
 
 def _ended(line: str, masked: Masked) -> str:
