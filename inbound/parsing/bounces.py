@@ -14,7 +14,7 @@ from posthouse.sending.replies.rules import classify
 TEXT_KEPT = 500  # characters of the deciding passage that are kept, as security.md G3 asks for replies
 
 _FROM_DAEMON = re.compile(
-    r"mailer-?daemon|post_master|mail delivery|postmaster|delivery (?:sub)?system|mail system|mail administrator|system administrator|^\W*<>|mdaemon|bounce|^ndr@|mail-daemon|undeliver|virus|gateway|imss@|delivery-?notif",
+    r"mailer-?daemon|post_master|mail delivery|postmaster|delivery (?:sub)?system|mail system|mail administrator|system administrator|^\W*<>|mdaemon|bounces?[@+-]|^ndr@|mail-daemon|undeliver|virus|gateway|imss@|delivery-?notif",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
@@ -69,7 +69,14 @@ def looks_returned(letter: Letter) -> bool:
     writer = bool(_FROM_DAEMON.search(letter.sender) or not letter.sender.strip()) or letter.get("return-path").strip() == "<>"
     subject = bool(_SUBJECT.search(letter.subject))
     body = bool(_BODY.search(letter.text[:8_000]))
-    return writer + subject + body >= 2 and not _is_answer(letter)
+    if writer + subject + body < 2 or _is_answer(letter):
+        return False
+    return writer or _shows_proof(letter)
+
+
+def _shows_proof(letter: Letter) -> bool:
+    # Parcels are "undeliverable" too: a letter from no mail system must give a mail back, quote a reply, or name a mailbox.
+    return bool(letter.originals or letter.original_text or _CODED.search(letter.text) or read_passages(letter)[0].recipient)
 
 
 def _is_answer(letter: Letter) -> bool:

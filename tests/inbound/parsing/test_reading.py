@@ -175,3 +175,29 @@ def test_mutated_mail_is_read(sample: bytes, data: st.DataObject) -> None:
     length = data.draw(st.integers(0, 40))
     raw = sample[:at] + data.draw(st.binary(max_size=20)) + sample[at + length :] + sample[at : at + length]
     assert read(raw).kind in Kind
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "words"),
+    [
+        (
+            "Bob <bob@x.example>",
+            "Undeliverable parcel",
+            "Hi, the parcel that you sent could not be delivered to me. Could you send it again?",
+        ),
+        (
+            "Shop <news@bounce.shop.example>",
+            "Delivery report for your order 12",
+            "Your order could not be delivered on Monday. We will retry tomorrow.",
+        ),
+        (
+            "Bob <bob@x.example>",
+            "Fwd: Undelivered Mail Returned to Sender",
+            "What does this mean?\n\n> <ann@x.example>: 550 5.1.1 user unknown",
+        ),
+        ("Ann <ann@x.example>", "Mail delivery problems", "Since Monday I cannot send any mail. Can you help? My address is ann@y.example"),
+    ],
+)
+def test_people_who_write_of_deliveries_send_no_bounce(sender: str, subject: str, words: str) -> None:
+    """Parcels are undeliverable too, and people ask about bounces that they got."""
+    assert read(f"From: {sender}\nSubject: {subject}\n\n{words}\n".encode()).kind is not Kind.BOUNCE

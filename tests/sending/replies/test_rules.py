@@ -31,6 +31,8 @@ REPLIES = [
     (454, "4.7.0", "TLS not available due to a local problem", "starttls", "failedstarttls"),
     (554, "5.4.6", "Too many hops", "dot", "networkerror"),
     (451, "4.3.0", "Queue file write error", "dot", "systemerror"),
+    (450, "4.2.0", "Recipient address rejected: Greylisted, see http://postgrey.example/help", "rcpt", "blocked"),
+    (550, "5.7.1", "Recipient address rejected: Message refused by local policy", "rcpt", "policyviolation"),
     (452, "4.3.1", "Insufficient system storage", "mail", "systemfull"),
 ]
 
