@@ -55,7 +55,7 @@ _LEASE = sa.text(
     " VALUES (:tenant, :id, :reseller, :stream, :pool, :host, :worker, :messages, :until, :now)"
 )
 _MARK = sa.text(
-    "UPDATE message m SET state = 'leased', lease_id = :lease FROM unnest(CAST(:ids AS bigint[])) AS u (id)"
+    "UPDATE message m SET state = 'leased', lease_id = :lease, expires_at = coalesce(m.expires_at, :ends) FROM unnest(CAST(:ids AS bigint[])) AS u (id)"
     " WHERE m.tenant_id = :tenant AND m.id = u.id"
 )
 _NEXT_DUE = sa.text(
@@ -154,7 +154,8 @@ def _pick(scope: Scope, stream: str, now: datetime, states: Mapping[int, str]) -
 
 def _drop_unfit(scope: Scope, stream: str, now: datetime, picked: Sequence[Any]) -> list[Any]:
     """Give those their outcome that must not or need not be sent any more; return the rest."""
-    late = [row for row in picked if (row.expires_at or row.created_at + HORIZONS[stream]) <= now]
+    # The time for delivery begins with the first try: a month's wait for an allowance, or a pause, uses none of it up.
+    late = [row for row in picked if row.expires_at is not None and row.expires_at <= now]
     _drop(scope, now, late, "expired", "The time for delivery is over.")
     gone = {row.id for row in late}
     fit = [row for row in picked if row.id not in gone]
@@ -218,6 +219,7 @@ def _lease(scope: Scope, stream: str, now: datetime, pool_id: int, place: Place,
     ids = [row.id for row in rows]
     values = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream, "pool": pool_id, "now": now, "until": until}
     values |= {"id": lease_id, "lease": lease_id, "ids": ids, "host": place.host, "worker": place.worker, "messages": len(ids)}
+    values["ends"] = now + HORIZONS[stream]
     live = session(scope)
     live.execute(_LEASE, values)
     live.execute(_MARK, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import dkim
+import sqlalchemy as sa
 from flask import Flask
 from relay import Relay
 from shops import Shop, make_shop
@@ -78,6 +79,20 @@ def test_a_campaign_arrives_signed_and_is_accounted_for(app: Flask, world: World
         figures = report.get_report(shop.scope, card.id)
     assert figures.totals == {"recipients": 6, "skipped": 1, "sent": 6}
     assert figures.waiting == 0
+
+
+def test_what_waited_for_weeks_is_sent_and_not_expired(app: Flask, world: World) -> None:
+    """Waiting for an allowance or in a pause uses up none of the time for delivery, and the signature is fresh."""
+    composers.forget()
+    shop = make_shop(world.a1.scope, name="tea", people=2)
+    card = shop.campaign()
+    with transaction(shop.scope) as live:
+        services.start(shop.scope, campaign_id=card.id)
+        live.execute(sa.text("UPDATE message SET created_at = created_at - interval '40 days'"))
+    taken = asyncio.run(deliver(app, world, shop, "marketing", 2))
+    assert all(dkim.verify(data, dnsfunc=lambda *_, **__: published(shop)) for _, data in taken)
+    with transaction(shop.scope):
+        assert report.get_report(shop.scope, card.id).totals == {"recipients": 2, "sent": 2}
 
 
 def test_a_single_message_arrives(app: Flask, world: World) -> None:
