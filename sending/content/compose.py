@@ -61,13 +61,14 @@ class Composer:
         self._signers = tuple(signers)
         self._bounce_host = sender.bounce_host
         self._addresses = Addresses(sender.link_base, base36(revision_id))
-        self._link_count = len(letter.links)
         self._constants = variables({}, sender_name=sender.sender_name, postal_address=sender.postal_address)
         constants = {name: str(value) for name, value in self._constants.items() if isinstance(value, str)}
         builder = PartBuilder(self._addresses, constants)
         self._subject = Line(letter.subject)
         self._text = builder.build(letter.text, language.TEXT)
         self._html = builder.build(letter.html, language.HTML)
+        # Links outside of blocks are in place already; within blocks, and in unusual places, Liquid asks for them by number.
+        self._links_by_number = range(len(letter.links)) if self._text.slots or self._html.slots else range(0)
         self._boundary = b"=_" + hashlib.sha256(f"{sender.tenant_id}.{revision_id}".encode()).hexdigest()[:24].encode()
         self._wire, self._canonical, self._names = _header_forms(_header_lines(sender, self._boundary, self._signers))
 
@@ -121,7 +122,7 @@ class Composer:
         names: dict[str, object] = {**known, **self._constants, "contact": known}
         names["unsubscribe_url"] = around("unsubscribe_url")[0] + token
         names["preferences_url"] = around("preferences_url")[0] + token
-        names["_l"] = [token.join(around("_l", number)) for number in range(self._link_count)]
+        names["_l"] = [token.join(around("_l", number)) for number in self._links_by_number]
         return names
 
     def _sign(self, values: dict[bytes, bytes], body: bytes, at_seconds: int) -> bytes:
