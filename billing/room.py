@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from posthouse.billing import permissions
 from posthouse.billing.double.command import COMMAND as STRIPE_DOUBLE
+from posthouse.billing.subscriptions.jobs import HANDLERS, JOBS, PERIODIC
 from posthouse.platform.manifest import Room
 
 ROOM = Room(
     name="billing",
+    models=["posthouse.billing.gateway.models", "posthouse.billing.plans.models", "posthouse.billing.subscriptions.models"],
     permissions=permissions.ALL,
+    jobs=JOBS,
+    periodic=PERIODIC,
+    handlers=HANDLERS,
     commands=[STRIPE_DOUBLE],
 )

@@ -18,7 +18,7 @@ from posthouse.billing.gateway.cards import AccountSeen, CheckoutOpened, Endpoin
 from posthouse.billing.money import Money
 from posthouse.billing.subscriptions.rules import Facts
 from posthouse.platform.db import in_transaction
-from posthouse.platform.errors import AppError, Invalid, OutsideFailure
+from posthouse.platform.errors import AppError, Conflict, Invalid, OutsideFailure
 
 TIMEOUT_SECONDS = 20
 # Stripe's SDK repeats what is safe to repeat (broken connections, 409, 5xx) with its own growing delays.
@@ -102,6 +102,16 @@ class Stripe:
         if not made.url:
             raise OutsideFailure("stripe_answered_oddly", "Stripe opened the checkout but named no address. Try again.")
         return CheckoutOpened(session_id=made.id, url=made.url, expires_at=_at(made.expires_at))
+
+    def close_checkout(self, session_id: str) -> None:
+        """Let nobody pay on a page any more. Raises: Conflict when somebody has just paid on it, OutsideFailure."""
+        with _translated():
+            found = self._v1.checkout.sessions.retrieve(session_id)
+        if found.status == "complete":
+            raise Conflict("checkout_completed", "The checkout that was open has just been paid. Reload the page to see the subscription.")
+        if found.status == "open":
+            with _translated():
+                self._v1.checkout.sessions.expire(session_id)
 
     def open_portal(self, customer_id: str, *, return_url: str) -> str:
         """Open the page on which a customer changes cards and ends subscriptions; returns its address. Raises: Invalid, OutsideFailure."""

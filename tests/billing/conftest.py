@@ -2,9 +2,11 @@
 
 import http.server
 import threading
+from dataclasses import replace
 
 import pytest
 import stripe
+from stripe_shop import open_shop
 
 from posthouse.billing.double.server import StripeDouble
 
@@ -56,7 +58,7 @@ class Listener:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                listener.got.append((body, self.headers["Stripe-Signature"]))
+                listener.got.append((body, self.headers["Stripe-Signature"], self.path))
                 self.send_response(listener.answers.pop(0) if listener.answers else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -65,7 +67,8 @@ class Listener:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+        self.base = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = self.base + "/hook"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()
 
@@ -81,3 +84,15 @@ def listener():
     running = Listener()
     yield running
     running.close()
+
+
+@pytest.fixture
+def settings(settings, double, listener):
+    """The house's settings with the double in Stripe's place and the listener in the web service's."""
+    return replace(settings, stripe_api=double.url, public_url=listener.base)
+
+
+@pytest.fixture
+def shop(world, double, listener):
+    """Reseller a's shop."""
+    return open_shop(double, listener, world.a, KEY)

@@ -16,7 +16,7 @@ def endpoint(client, listener):
 
 
 def names(listener):
-    return [json.loads(body)["data"]["object"]["name"] for body, _ in listener.got]
+    return [json.loads(body)["data"]["object"]["name"] for body, _, _ in listener.got]
 
 
 def make(client, count):
@@ -29,7 +29,7 @@ def test_events_arrive_signed(client, double, endpoint, listener):
     client.v1.customers.create({"name": "Zoë"})
     client.v1.products.create({"name": "nobody asked for this event"})
     assert double.courier.settled(timeout_seconds=5)
-    [(body, signature)] = listener.got
+    [(body, signature, _)] = listener.got
     event = client.construct_event(body, signature, endpoint.secret)
     assert (event.type, event.data.object.name, event.livemode) == ("customer.created", "Zoë", False)
     for broken in ((body, endpoint.secret + "x"), (body.replace(b"Zo", b"Za"), endpoint.secret)):
@@ -44,7 +44,7 @@ def test_a_failed_delivery_is_tried_again(client, double, endpoint, listener):
     make(client, 1)
     assert double.courier.settled(timeout_seconds=5)
     assert [(one.status, one.number) for one in double.courier.attempts] == [(500, 1), (503, 2), (200, 3)]
-    assert len({body for body, _ in listener.got}) == 1
+    assert len({body for body, _, _ in listener.got}) == 1
 
 
 def test_nobody_listening_is_given_up_in_the_end(client, double):
@@ -82,6 +82,6 @@ def test_two_secrets_while_one_is_replaced(client, double, endpoint, listener):
         books.objects[endpoint.id]["_secrets"].append("whsec_second")
     make(client, 1)
     assert double.courier.settled(timeout_seconds=5)
-    [(body, signature)] = listener.got
+    [(body, signature, _)] = listener.got
     for secret in (endpoint.secret, "whsec_second"):
         assert client.construct_event(body, signature, secret).type == "customer.created"

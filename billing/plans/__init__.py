@@ -1,0 +1,1 @@
+"""Plans: what a reseller sells, for how much, and what it allows."""

@@ -1,0 +1,1 @@
+"""What was used of what the plan allows."""
