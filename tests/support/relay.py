@@ -11,6 +11,7 @@ from typing import Self
 HANG_UP = b"\x00hang up"
 SAY_NOTHING = b"\x00say nothing"
 STOP_READING = b"\x00stop reading"
+TAKE_TIME = b"\x00take time"  # 30 ms
 
 # What a script returns for a command: bytes to write, one of the marks above, or None for the usual answer.
 Script = Callable[["Session", str, str], "bytes | list[bytes] | None"]
@@ -117,6 +118,9 @@ class Relay:
                 await writer.drain()
                 raise _HungUp
             if part == SAY_NOTHING:
+                continue
+            if part == TAKE_TIME:
+                await asyncio.sleep(0.03)
                 continue
             if part == STOP_READING:
                 await asyncio.Event().wait()

@@ -1,0 +1,375 @@
+"""A lane sends what is due through real SMTP and writes what became of it; limits, stops and turns are kept."""
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+import sqlalchemy as sa
+from killing import Tiny
+from relay import TAKE_TIME, Relay
+
+from posthouse.platform import clock
+from posthouse.platform.app import create_core
+from posthouse.platform.db import db, session, transaction
+from posthouse.platform.scope import system
+from posthouse.sending.content.cards import RenderFailed
+from posthouse.sending.delivery import claiming, hosts, journal, sweeper, turns
+from posthouse.sending.delivery.claiming import Place, claim
+from posthouse.sending.delivery.journal import Mark
+from posthouse.sending.delivery.lane import LaneWorker
+from posthouse.sending.delivery.settlement import Settled, settle
+from posthouse.sending.delivery.wire import Reply
+from posthouse.sending.messages import queries
+from posthouse.sending.pools import services as pools
+from posthouse.tenants.quotas import services as quotas
+from posthouse.tenants.suppressions.services import suppress
+
+_CAMPAIGN = sa.text("INSERT INTO campaign (tenant_id, name, state, created_at) VALUES (:tenant, 'c', 'sending', :at) RETURNING id")
+_MESSAGE = sa.text(
+    "INSERT INTO message (tenant_id, campaign_id, contact_id, revision_id, recipient, email_norm, domain, stream, state, not_before, created_at)"
+    " SELECT :tenant, :campaign, CASE WHEN CAST(:campaign AS bigint) IS NULL THEN NULL ELSE n END, 1, a, a, 'x.test', :stream, 'queued', :at, :at"
+    " FROM (SELECT n, 'r' || n || '@x.test' AS a FROM generate_series(1, :count) AS n) AS k"
+)
+_names = itertools.count(1)
+
+
+@dataclass
+class Post:
+    """A pool to a scripted relay, and shortcuts."""
+
+    app: object
+    world: object
+    place: Place
+
+    def open(self, port):
+        with transaction(self.world.operator):
+            pool = pools.create_pool(self.world.operator, name=f"pool {next(_names)}")
+            pools.add_route(self.world.operator, pool_id=pool, name="r", host="127.0.0.1", port=port, tls="none", max_connections=2)
+            for reseller in (self.world.a, self.world.b):
+                for stream in ("marketing", "transactional"):
+                    pools.grant_pool(self.world.operator, pool_id=pool, reseller_id=reseller.id, stream=stream, default=True)
+
+    def queue(self, place, count, *, campaign=None, stream="marketing"):
+        values = {"tenant": place.id, "campaign": campaign, "count": count, "stream": stream, "at": clock.now()}
+        with transaction(place.scope):
+            session(place.scope).execute(_MESSAGE, values)
+
+    def campaign(self, place):
+        with transaction(place.scope):
+            return session(place.scope).execute(_CAMPAIGN, {"tenant": place.id, "at": clock.now()}).scalar_one()
+
+    def one(self, place, query, **values):
+        with transaction(place.scope):
+            return session(place.scope).execute(sa.text(query), values).first()
+
+    def states(self, place):
+        with transaction(place.scope):
+            return dict(Counter(session(place.scope).execute(sa.text("SELECT state FROM message")).scalars()))
+
+    def claim(self, place, stream="marketing"):
+        return claim(place.scope, stream=stream, place=self.place)
+
+    async def work(self, until, *, stream="marketing", composer=None, seconds=15):
+        """Work the lane until `until()` holds."""
+        load = lambda claimed: {card.revision_id: composer or Tiny() for card in claimed.cards}  # noqa: E731
+        worker = LaneWorker(self.app, stream, clock.monotonic() + seconds, load=load)
+        task = asyncio.create_task(worker.run())
+        end = time.monotonic() + seconds
+        while not task.done() and not until() and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        reached = until()
+        worker._end_now()
+        await task
+        assert reached
+
+
+@pytest.fixture
+def post(app, world):
+    folder = hosts.folder()
+    return Post(app, world, Place(folder, hosts.host_name(folder), "test"))
+
+
+def test_due_messages_are_sent_and_settled(post, world):
+    """Every message has its outcome, its history and its part of the ledger; no journal is left."""
+
+    def script(session_, verb, line):
+        if verb == "RCPT" and "r2@" in line:
+            return b"550 5.1.1 no such user here\r\n"
+        return b"451 4.3.0 try again in 600 seconds\r\n" if verb == "RCPT" and "r3@" in line else None
+
+    async def go():
+        async with Relay(script=script) as relay:
+            post.open(relay.port)
+            post.queue(world.a1, 30, campaign=campaign)
+            await post.work(lambda: post.states(world.a1) == {"sent": 28, "failed": 1, "queued": 1})
+            return relay
+
+    campaign = post.campaign(world.a1)
+    relay = asyncio.run(go())
+    assert len(relay.accepted) == 28
+    refused = post.one(world.a1, "SELECT * FROM message WHERE recipient = 'r2@x.test'")
+    assert (refused.reason, refused.hard, refused.reply_code, refused.reply_status) == ("userunknown", True, 550, "5.1.1")
+    assert post.one(world.a1, "SELECT * FROM suppression WHERE address = 'r2@x.test'").reason == "hard_bounce"
+    later = post.one(world.a1, "SELECT * FROM message WHERE recipient = 'r3@x.test'")
+    assert 500 < (later.not_before - clock.now()).total_seconds() <= 600
+    assert post.one(world.a1, "SELECT used, reserved FROM tenant_quota_window WHERE period = 'day'") == (28, 0)
+    assert post.one(world.a1, "SELECT count FROM campaign_count WHERE kind = 'sent' AND facet = 'total'") == (28,)
+    with transaction(world.a1.scope):
+        assert [event.kind for event in queries.history(world.a1.scope, refused.id)] == ["failed"]
+    assert [path.name for path in post.place.folder.iterdir() if not path.name.startswith(".")] == ["host-name"]
+
+
+def test_a_tenant_never_sees_anothers_messages(post, world):
+    """Two tenants on one lane and one connection: each has its own."""
+
+    async def go():
+        async with Relay() as relay:
+            post.open(relay.port)
+            post.queue(world.a1, 5)
+            post.queue(world.b1, 7)
+            await post.work(lambda: (post.states(world.a1), post.states(world.b1)) == ({"sent": 5}, {"sent": 7}))
+
+    asyncio.run(go())
+    assert post.states(world.a2) == {}
+
+
+def test_a_limit_holds_and_is_shown_at_the_campaign(post, world):
+    """Exactly the quota leaves; the campaign waits, says which limit binds and until when, and goes on when it is raised."""
+
+    async def go():
+        async with Relay() as relay:
+            post.open(relay.port)
+            post.queue(world.a1, 12, campaign=campaign)
+            await post.work(lambda: post.states(world.a1) == {"sent": 5, "queued": 7})
+            waits = post.one(world.a1, "SELECT state, state_reason, resumes_at FROM campaign")
+            held = post.one(world.a1, "SELECT held_by, resumes_at FROM lane_tenant")
+            with transaction(world.a1.scope):
+                quotas.set_allowance(world.a1.scope, layer="tenant", owner_id=world.a1.id, period="month", allowed=100)
+                turns.due_again(world.a1.scope, stream="marketing", due_at=clock.now())
+            await post.work(lambda: post.states(world.a1) == {"sent": 12})
+            return waits, held, len(relay.accepted)
+
+    campaign = post.campaign(world.a1)
+    with transaction(world.a1.scope):
+        quotas.set_allowance(world.a1.scope, layer="tenant", owner_id=world.a1.id, period="month", allowed=5)
+    waits, held, accepted = asyncio.run(go())
+    assert (waits.state, waits.state_reason) == ("waiting", "Your allowance of 5 messages for this month is used up.")
+    assert held == ("tenant:month", waits.resumes_at)
+    assert waits.resumes_at.day == 1
+    assert accepted == 12
+    assert post.one(world.a1, "SELECT state FROM campaign").state == "starting", "its recipients were never all written here"
+
+
+def test_the_suppressed_and_the_late_are_dropped_at_the_claim(post, world):
+    """They get their outcome without using quota."""
+    post.open(1)
+    post.queue(world.a1, 3)
+    with transaction(world.a1.scope):
+        suppress(world.a1.scope, email="r1@x.test", reason="unsubscribe", source="test")
+        session(world.a1.scope).execute(sa.text("UPDATE message SET expires_at = :at WHERE recipient = 'r2@x.test'"), {"at": clock.now()})
+    claimed = post.claim(world.a1)
+    assert [card.recipient for card in claimed.cards] == ["r3@x.test"]
+    assert post.states(world.a1) == {"suppressed": 1, "expired": 1, "leased": 1}
+    assert post.one(world.a1, "SELECT reserved FROM tenant_quota_window WHERE period = 'day'") == (1,)
+    claimed.journal.remove()
+
+
+@pytest.mark.parametrize("state", ["paused", "stopped", "draft", "finished"])
+def test_a_campaign_that_may_not_send_is_not_claimed(post, world, state):
+    """Its messages stay where they are."""
+    post.open(1)
+    post.queue(world.a1, 3, campaign=post.campaign(world.a1))
+    with transaction(world.a1.scope):
+        session(world.a1.scope).execute(sa.text("UPDATE campaign SET state = :state"), {"state": state})
+    assert post.claim(world.a1) is None
+    assert post.states(world.a1) == {"queued": 3}
+
+
+def test_a_pause_is_kept_within_two_seconds(post, world):
+    """After the pause commits nothing leaves later than two seconds; the rest goes back to the queue."""
+
+    async def go():
+        async with Relay(script=slow) as relay:
+            post.open(relay.port)
+            post.queue(world.a1, 200, campaign=campaign)
+            paused = asyncio.Event()
+
+            def tell():
+                if not paused.is_set() and len(relay.accepted) >= 5:
+                    with transaction(world.a1.scope):
+                        session(world.a1.scope).execute(sa.text("UPDATE campaign SET state = 'paused'"))
+                    paused.set()
+                    nonlocal_at.append(time.monotonic())
+                return paused.is_set() and set(post.states(world.a1)) == {"sent", "queued"}
+
+            await post.work(tell)
+            return len(relay.accepted)
+
+    def slow(session_, verb, line):
+        if verb == "DOT":
+            last.append(time.monotonic())
+            return [TAKE_TIME, b"250 2.0.0 ok\r\n"]
+        return None
+
+    last, nonlocal_at = [], []
+    campaign = post.campaign(world.a1)
+    accepted = asyncio.run(go())
+    assert accepted < 200
+    assert post.states(world.a1) == {"sent": accepted, "queued": 200 - accepted}
+    assert max(last) - nonlocal_at[0] < 2.0
+
+
+def test_a_letter_that_cannot_be_made_fails_alone(post, world):
+    """Its reason is kept; its neighbours leave."""
+
+    class Picky(Tiny):
+        def compose(self, card):
+            if card.recipient == "r2@x.test":
+                raise RenderFailed("subject_empty", "The subject is empty for this contact.")
+            return super().compose(card)
+
+    async def go():
+        async with Relay() as relay:
+            post.open(relay.port)
+            post.queue(world.a1, 3)
+            await post.work(lambda: post.states(world.a1) == {"sent": 2, "failed": 1}, composer=Picky())
+
+    asyncio.run(go())
+    row = post.one(world.a1, "SELECT reason, hard FROM message WHERE recipient = 'r2@x.test'")
+    assert tuple(row) == ("The subject is empty for this contact.", False)
+
+
+def test_a_relay_that_is_down_costs_nobody_a_message(post, world):
+    """Messages go back unsent, the route rests and says why."""
+
+    async def go():
+        post.open(1)
+        post.queue(world.a1, 4)
+        await post.work(lambda: route().failures > 0 and post.states(world.a1) == {"queued": 4})
+
+    def route():
+        with transaction(world.operator):
+            return session(world.operator).execute(sa.text("SELECT failures, last_error FROM route")).one()
+
+    asyncio.run(go())
+    assert "127.0.0.1" in route().last_error
+    assert post.one(world.a1, "SELECT sum(attempts) AS tries, sum(reserved) AS held FROM message, tenant_quota_window") == (0, 0)
+
+
+def test_a_lease_is_settled_once(post, world):
+    """A repeated settlement finds it closed and changes nothing; another tenant can't touch it."""
+    post.open(1)
+    post.queue(world.a1, 2)
+    claimed = post.claim(world.a1)
+    assert settle(world.a2.scope, lease_id=claimed.lease_id, word=lambda _: None, by="x") is Settled.INVISIBLE
+    assert settle(world.a1.scope, lease_id=claimed.lease_id, word=lambda _: None, by="x") is Settled.DONE
+    assert settle(world.a1.scope, lease_id=claimed.lease_id, word=sweeper._nobody_knows, by="x") is Settled.BEFORE
+    assert post.states(world.a1) == {"queued": 2}
+    claimed.journal.remove()
+
+
+def test_the_sweeper_settles_what_the_dead_left(post, world):
+    """Replied is final, intent alone unknown, no line goes again; the file is gone after."""
+    post.open(1)
+    post.queue(world.a1, 3)
+    claimed = post.claim(world.a1)
+    assert sweeper.sweep_folder(post.place.folder) == 0, "the holder lives"
+    first, second, _ = (card.id for card in claimed.cards)
+    claimed.journal.intend(first, 1)
+    claimed.journal.record(Mark.SENT, first, Reply(250, "2.0.0", "ok"), "dot")
+    claimed.journal.intend(second, 1)
+    claimed.journal.close()
+    assert sweeper.sweep_folder(post.place.folder) == 1
+    assert post.states(world.a1) == {"sent": 1, "unknown": 1, "queued": 1}
+    assert sweeper.sweep_folder(post.place.folder) == 0
+
+
+def test_a_journal_without_a_visible_lease_is_kept_until_its_commit_is_impossible(post, world):
+    """The hole of one in 3,000: the COMMIT of a dead claimer may still arrive."""
+    until = int(clock.now().timestamp()) + 60
+    journal.create(post.place.folder, world.a1.id, 999, until, reseller_id=world.a.id).close()
+    named = post.place.folder / f"{world.a1.id}-999"
+    sweeper.sweep_folder(post.place.folder)
+    assert named.exists()
+    with clock.frozen(clock.now()) as at:
+        at.move(seconds=61)
+        sweeper.sweep_folder(post.place.folder)
+    assert not named.exists()
+
+
+def test_a_failed_claim_leaves_nothing(post, world):
+    """Without a place for the journal the transaction rolls back: no lease, no reservation."""
+    post.open(1)
+    post.queue(world.a1, 2)
+    with pytest.raises(journal.JournalFailed):
+        claim(world.a1.scope, stream="marketing", place=Place(post.place.folder / "gone", "h", "w"))
+    assert post.states(world.a1) == {"queued": 2}
+    assert post.one(world.a1, "SELECT count(*) FROM lease") == (0,)
+    assert post.one(world.a1, "SELECT coalesce(sum(reserved), 0) FROM tenant_quota_window") == (0,)
+
+
+def test_the_leases_of_a_lost_host_are_given_up(post, world, settings):
+    """Long after their end, without a journal or a sign of the host, all of it is unknown; a living host keeps its own."""
+    post.open(1)
+    post.queue(world.a1, 2)
+    claimed = post.claim(world.a1)
+    scheduler = create_core(settings, process="scheduler")
+    with scheduler.app_context(), clock.frozen(clock.now()) as at:
+        at.move(minutes=12)
+        assert sweeper.give_up_lost(system("test")) == 0, "its journal is here"
+        claimed.journal.remove()
+        assert sweeper.give_up_lost(system("test")) == 1
+        assert sweeper.give_up_lost(system("test")) == 0
+        for engine in db.engines.values():
+            engine.dispose()
+    assert post.states(world.a1) == {"unknown": 2}
+
+
+def test_turns_are_shared_by_weight(post, world):
+    """A tenant with three times the weight gets three times the turns, and one that slept saves none up."""
+    for place in (world.a1, world.b1):
+        post.queue(place, 1)
+    with transaction(world.a1.scope):
+        turns.set_weight(world.a1.scope, stream="marketing", weight=3)
+
+    def take(number):
+        scope = system("test")
+        for _ in range(number):
+            with transaction(scope):
+                yield turns.next_turn(scope, stream="marketing").tenant_id
+
+    got = Counter(take(80))
+    assert abs(got[world.a1.id] - 60) <= 1
+    post.queue(world.a2, 1)
+    late = Counter(take(50))
+    assert 8 <= late[world.a2.id] <= 12
+    with transaction(system("x")) as live:
+        assert live.execute(sa.text("SELECT count(*) FROM lane_tenant")).scalar_one() == 0, "no tenant's lane is seen without its scope"
+
+
+def test_a_sleeping_lane_is_woken_when_its_messages_are_due(post, world):
+    """A wake-up that was missed is made up for from the tables."""
+    post.queue(world.a1, 1)
+    with transaction(world.a1.scope):
+        session(world.a1.scope).execute(sa.text("UPDATE lane_tenant SET due_at = NULL"))
+    scope = system("test")
+    with transaction(scope):
+        assert turns.next_turn(scope, stream="marketing") is None
+    with transaction(scope):
+        assert turns.wake_lanes(scope) == ["marketing"]
+    with transaction(scope):
+        assert turns.next_turn(scope, stream="marketing").tenant_id == world.a1.id
+
+
+def test_a_suspended_tenant_sends_nothing(post, world):
+    """Its lane rests, its messages stay."""
+    post.open(1)
+    post.queue(world.a1, 2)
+    with transaction(world.a.scope):
+        session(world.a.scope).execute(sa.text("UPDATE tenant SET state = 'suspended' WHERE id = :id"), {"id": world.a1.id})
+    assert post.claim(world.a1) is None
+    assert post.one(world.a1, "SELECT held_by FROM lane_tenant") == ("account",)
+    assert claiming.MAY_SEND == ("active", "grace")
