@@ -85,7 +85,7 @@ def _hand_over(connection: Connection) -> None:
     quoted = '"' + str(database).replace('"', '""') + '"'
     connection.exec_driver_sql("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     connection.exec_driver_sql("GRANT ALL ON SCHEMA public TO posthouse_owner")
-    connection.exec_driver_sql("GRANT USAGE ON SCHEMA public TO posthouse_lookup")
+    connection.exec_driver_sql("GRANT USAGE, CREATE ON SCHEMA public TO posthouse_lookup")
     connection.exec_driver_sql(f"GRANT CREATE, TEMPORARY ON DATABASE {quoted} TO posthouse_owner")
     connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {quoted} FROM PUBLIC")
     for role in LOGIN_ROLES:

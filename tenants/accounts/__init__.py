@@ -1,0 +1,1 @@
+"""The tree operator > reseller > tenant and the state of each."""

@@ -1,0 +1,1 @@
+"""Users, their memberships, sign-in and sessions."""

@@ -1,0 +1,1 @@
+"""Built-in roles as sets of permissions."""
