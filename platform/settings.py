@@ -62,6 +62,9 @@ class Settings:
     inbound_message_bytes: int = setting(16 * 1024 * 1024, "Largest mail that the inbound SMTP service takes.", unit="bytes")
     inbound_connections: int = setting(500, "Connections that the inbound SMTP service holds at the same time.", unit="connections")
     inbound_connections_of_peer: int = setting(50, "Of these, how many from one address.", unit="connections")
+    allow_reserved_domains: bool = setting(
+        False, "Take addresses under .test, .example, .invalid and the like, where no real mail arrives: for rehearsals only."
+    )
     dns_servers: str = setting("", "Name servers as HOST or HOST:PORT, comma separated. Empty: those of the system.")
 
     simulator_host: str = setting("127.0.0.1", "Address on which the mailbox simulator listens.")

@@ -14,3 +14,48 @@ class TenantStateChanged(Event):
     tenant_id: int
     before: str
     state: str
+
+
+@dataclass(frozen=True)
+class AddressSuppressed(Event):
+    """The tenant may not write to an address any more."""
+
+    suppression_id: int
+
+
+@dataclass(frozen=True)
+class ContactErased(Event):
+    """A person is to be forgotten: whoever keeps something of this contact drops it."""
+
+    contact_id: int
+
+
+@dataclass(frozen=True)
+class ContactsExported(Event):
+    """Somebody took the contacts (of a list) out as a file."""
+
+    list_id: int | None
+
+
+@dataclass(frozen=True)
+class ContactsImported(Event):
+    """A file's last row is done."""
+
+    import_id: int
+
+
+@dataclass(frozen=True)
+class ContactSubscribed(Event):
+    """A contact may be written to on a list."""
+
+    contact_id: int
+    list_id: int
+
+
+@dataclass(frozen=True)
+class ContactUnsubscribed(Event):
+    """A contact ended a subscription, or all of them where `list_id` is None."""
+
+    contact_id: int
+    list_id: int | None
+    message_id: int | None

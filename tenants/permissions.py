@@ -44,3 +44,41 @@ PERMISSIONS = [
     READ_AUDIT,
     READ_PROFILE,
 ]
+
+_OWNERS = ("owner", "admin")
+_EDITORS = ("owner", "admin", "editor")
+_READERS = ("owner", "admin", "editor", "analyst")
+
+DELETE_CONTACTS = Permission("contacts:delete", "Delete and erase contacts", reach=Reach.TENANT, roles=_OWNERS)
+EXPORT_CONTACTS = Permission("contacts:export", "Export contacts", reach=Reach.TENANT, roles=_OWNERS)
+IMPORT_CONTACTS = Permission("contacts:import", "Import contacts from files", reach=Reach.TENANT, roles=_EDITORS)
+READ_CONTACTS = Permission("contacts:read", "See contacts", reach=Reach.TENANT, roles=_READERS)
+WRITE_CONTACTS = Permission("contacts:write", "Make and change contacts", reach=Reach.TENANT, roles=_EDITORS)
+WRITE_FIELDS = Permission("fields:write", "Make, change and delete contact fields", reach=Reach.TENANT, roles=_EDITORS)
+READ_LISTS = Permission("lists:read", "See lists", reach=Reach.TENANT, roles=_READERS)
+WRITE_LISTS = Permission("lists:write", "Make, change and delete lists", reach=Reach.TENANT, roles=_EDITORS)
+MANAGE_PLATFORM_SUPPRESSIONS = Permission(
+    "platform_suppressions:manage", "Keep everybody from writing to an address", reach=Reach.OPERATOR, roles=("admin",)
+)
+MANAGE_RESELLER_SUPPRESSIONS = Permission(
+    "reseller_suppressions:manage", "Keep all tenants from writing to an address", reach=Reach.RESELLER, roles=("owner", "admin", "support")
+)
+WRITE_SUBSCRIPTIONS = Permission("subscriptions:write", "Subscribe and unsubscribe contacts", reach=Reach.TENANT, roles=_EDITORS)
+READ_SUPPRESSIONS = Permission("suppressions:read", "See suppressed addresses", reach=Reach.TENANT, roles=_READERS)
+WRITE_SUPPRESSIONS = Permission("suppressions:write", "Suppress addresses and lift suppressions", reach=Reach.TENANT, roles=_EDITORS)
+
+AUDIENCE = (
+    DELETE_CONTACTS,
+    EXPORT_CONTACTS,
+    IMPORT_CONTACTS,
+    READ_CONTACTS,
+    WRITE_CONTACTS,
+    WRITE_FIELDS,
+    READ_LISTS,
+    WRITE_LISTS,
+    MANAGE_PLATFORM_SUPPRESSIONS,
+    MANAGE_RESELLER_SUPPRESSIONS,
+    WRITE_SUBSCRIPTIONS,
+    READ_SUPPRESSIONS,
+    WRITE_SUPPRESSIONS,
+)

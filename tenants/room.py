@@ -8,11 +8,17 @@ may call it; it announces what changes in the tree and in the audience.
 from __future__ import annotations
 
 from posthouse.platform.db import transaction
-from posthouse.platform.jobs import PeriodicJob
+from posthouse.platform.events import Handler
+from posthouse.platform.jobs import Job, PeriodicJob
 from posthouse.platform.manifest import Room
 from posthouse.platform.scope import Scope
+from posthouse.tenants import permissions
+from posthouse.tenants.events import AddressSuppressed
+from posthouse.tenants.imports import services as imports
+from posthouse.tenants.imports.jobs import import_contacts
+from posthouse.tenants.lists.jobs import mark_suppressed
 from posthouse.tenants.people import signin
-from posthouse.tenants.permissions import PERMISSIONS
+from posthouse.tenants.quotas import permissions as quotas
 
 
 def _forget_sessions(scope: Scope) -> None:
@@ -25,9 +31,16 @@ ROOM = Room(
     models=[
         "posthouse.tenants.accounts.models",
         "posthouse.tenants.brand.models",
+        "posthouse.tenants.contacts.models",
+        "posthouse.tenants.imports.models",
         "posthouse.tenants.keys.models",
+        "posthouse.tenants.lists.models",
         "posthouse.tenants.people.models",
+        "posthouse.tenants.quotas.models",
+        "posthouse.tenants.suppressions.models",
     ],
-    permissions=PERMISSIONS,
+    permissions=[*permissions.PERMISSIONS, *permissions.AUDIENCE, *quotas.PERMISSIONS],
+    jobs=[Job(imports.RUN, import_contacts, timeout_seconds=3600)],
+    handlers=[Handler(AddressSuppressed, "lists", mark_suppressed)],
     periodic=[PeriodicJob("tenants.forget_sessions", _forget_sessions, every_seconds=3600)],
 )

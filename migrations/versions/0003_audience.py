@@ -1,12 +1,188 @@
 """Makes contacts, lists, imports and suppressions."""
 
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+from posthouse.platform.schema import (
+    EVERYTHING,
+    Grants,
+    Index,
+    Ref,
+    drop_tables,
+    lookup_function,
+    platform_table,
+    reseller_table,
+    tenant_table,
+)
+
 revision = "0003_audience"
 down_revision = "0002_people"
+
+_WHEN = sa.DateTime(timezone=True)
+# Compared and searched byte by byte: prefixes are ranges of the index, and no expression meets row security.
+_COMPARED = sa.Text(collation="C")
 
 
 def upgrade() -> None:
     """Create what this revision names."""
+    _contacts()
+    _lists()
+    _imports()
+    _suppressions()
+
+
+def _contacts() -> None:
+    tenant_table(
+        "contact_field",
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("choices", JSONB, nullable=False, server_default="[]"),
+        sa.Column("created_at", _WHEN, nullable=False),
+        unique=[("key",)],
+        checks=[("kind", "kind IN ('text', 'number', 'date', 'datetime', 'boolean', 'url', 'choice')")],
+    )
+    tenant_table(
+        "contact",
+        sa.Column("email", sa.Text, nullable=False),
+        sa.Column("email_norm", _COMPARED, nullable=False),
+        sa.Column("domain", _COMPARED, nullable=False),
+        sa.Column("smtputf8", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("fields", JSONB, nullable=False, server_default="{}"),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("last_import_id", sa.BigInteger),
+        sa.Column("created_at", _WHEN, nullable=False),
+        sa.Column("updated_at", _WHEN, nullable=False),
+        unique=[("email_norm",)],
+        anchored=False,
+        # Room for an update beside the row, so that changed fields don't touch the indexes.
+        storage="fillfactor = 90",
+    )
+
+
+def _lists() -> None:
+    tenant_table(
+        "contact_list",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("description", sa.Text, nullable=False, server_default=""),
+        sa.Column("created_at", _WHEN, nullable=False),
+        unique=[("name",)],
+    )
+    tenant_table(
+        "subscription",
+        sa.Column("list_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("contact_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("import_id", sa.BigInteger),
+        sa.Column("consent", JSONB, nullable=False, server_default="{}"),
+        sa.Column("created_at", _WHEN, nullable=False),
+        sa.Column("changed_at", _WHEN, nullable=False),
+        references=[Ref(("list_id",), "contact_list", on_delete="CASCADE"), Ref(("contact_id",), "contact", on_delete="CASCADE")],
+        checks=[("state", "state IN ('subscribed', 'unconfirmed', 'unsubscribed', 'bounced', 'complained')")],
+        indexes=[Index(("contact_id",))],
+        anchored=False,
+        with_id=False,
+        storage="fillfactor = 90",
+    )
+
+
+def _imports() -> None:
+    tenant_table(
+        "contact_import",
+        sa.Column("list_id", sa.BigInteger),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("file_name", sa.Text, nullable=False),
+        sa.Column("stored_name", sa.Text, nullable=False),
+        sa.Column("size_bytes", sa.BigInteger, nullable=False),
+        sa.Column("bytes_done", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("shape", JSONB, nullable=False),
+        sa.Column("mapping", JSONB, nullable=False),
+        *_counters("rows_done", "imported", "updated", "duplicate", "refused", "subscribed", "kept_away"),
+        sa.Column("problem_code", sa.Text),
+        sa.Column("problem", sa.Text),
+        sa.Column("created_by", sa.Text, nullable=False),
+        sa.Column("created_at", _WHEN, nullable=False),
+        sa.Column("started_at", _WHEN),
+        sa.Column("finished_at", _WHEN),
+        references=[Ref(("list_id",), "contact_list", on_delete="SET NULL")],
+        checks=[
+            ("state", "state IN ('previewed', 'running', 'done', 'failed', 'cancelled')"),
+            ("every_row_counted", "rows_done = imported + updated + duplicate + refused"),
+        ],
+        indexes=[Index(("created_at",)), Index(("list_id",))],
+    )
+    tenant_table(
+        "import_refusal",
+        sa.Column("import_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("row_number", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("sentence", sa.Text, nullable=False),
+        sa.Column("column_name", sa.Text, nullable=False),
+        sa.Column("cells", JSONB, nullable=False),
+        references=[Ref(("import_id",), "contact_import", on_delete="CASCADE")],
+        anchored=False,
+        with_id=False,
+    )
+
+
+def _counters(*names: str) -> Sequence[sa.Column[object]]:
+    return [sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in names]
+
+
+def _suppressions() -> None:
+    tenant_table(
+        "suppression",
+        sa.Column("address", _COMPARED, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("reach", sa.Text, nullable=False),
+        sa.Column("target", _COMPARED, nullable=False),
+        sa.Column("stream", sa.Text),
+        sa.Column("list_id", sa.BigInteger),
+        sa.Column("message_id", sa.BigInteger),
+        sa.Column("at", _WHEN, nullable=False),
+        unique=[("address", "target")],
+        references=[Ref(("list_id",), "contact_list", on_delete="CASCADE")],
+        checks=[
+            ("reach", "reach IN ('tenant', 'stream', 'list')"),
+            ("stream", "(reach = 'stream') = (stream IS NOT NULL)"),
+            ("list", "(reach = 'list') = (list_id IS NOT NULL)"),
+        ],
+        indexes=[Index(("list_id",), where="list_id IS NOT NULL")],
+    )
+    reseller_table(
+        "reseller_suppression",
+        sa.Column("address", _COMPARED, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("at", _WHEN, nullable=False),
+        unique=[("address",)],
+    )
+    platform_table(
+        "platform_suppression",
+        sa.Column("address", _COMPARED, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("at", _WHEN, nullable=False),
+        unique=[("address",)],
+        grants=Grants(operator=EVERYTHING, lookup="select (address)"),
+    )
+    # Tells which of the given addresses nobody on the installation may write to, and nothing else about them.
+    lookup_function(
+        "posthouse_platform_suppressed(addresses text[])",
+        returns="SETOF text",
+        body="SELECT address FROM platform_suppression WHERE address = ANY (addresses)",
+        callers=("app", "worker"),
+    )
 
 
 def downgrade() -> None:
     """Drop what this revision names."""
+    op.execute("DROP FUNCTION posthouse_platform_suppressed(text[])")
+    drop_tables("platform_suppression", "reseller_suppression", "suppression", "import_refusal", "contact_import", "subscription")
+    drop_tables("contact_list", "contact", "contact_field")

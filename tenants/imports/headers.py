@@ -87,10 +87,11 @@ def looks_like_header(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def guess_columns(rows: Sequence[Sequence[str]], *, header: bool, known_keys: Sequence[str] = ()) -> tuple[Column, ...]:
-    """Guess what each column holds from its name and its first values; exactly one column, or none, is the address."""
-    width = max((len(row) for row in rows), default=0)
-    names = list(rows[0]) if header and rows else []
-    names += [""] * (width - len(names))
+    """Guess what each column holds from its name and its first values; exactly one column, or none, is the address.
+
+    A header says how many columns there are: a row with more has a separator where none should be.
+    """
+    names = list(rows[0]) if header and rows else [""] * max((len(row) for row in rows), default=0)
     values = rows[1:] if header else rows
     targets = [_guess_target(name, known_keys) for name in names]
     address = _address_column(targets, values)

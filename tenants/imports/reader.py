@@ -65,7 +65,8 @@ def read_rows(file: BinaryIO, shape: Shape) -> Iterator[Row | Broken]:
     try:
         yield from _Rows(text, shape).read()
     finally:
-        text.detach()
+        if not file.closed:
+            text.detach()
 
 
 class _Rows:

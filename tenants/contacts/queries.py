@@ -1,0 +1,135 @@
+"""Read contacts and their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from posthouse.platform.db import session
+from posthouse.platform.errors import missing
+from posthouse.platform.permissions import require
+from posthouse.platform.scope import Scope
+from posthouse.tenants import permissions
+from posthouse.tenants.contacts import addresses
+from posthouse.tenants.contacts.models import Contact, ContactField
+from posthouse.tenants.contacts.rules import FieldKind, Value
+from posthouse.tenants.lists.models import Subscription
+
+MAX_PAGE = 500
+_LAST_LETTER = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCard:
+    """One attribute that the tenant keeps; `key` is how templates name it."""
+
+    id: int
+    key: str
+    label: str
+    kind: FieldKind
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCard:
+    """One contact. `source` names how it came: import, api, page or form."""
+
+    id: int
+    email: str
+    email_norm: str
+    domain: str
+    smtputf8: bool
+    fields: Mapping[str, Value]
+    source: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPage:
+    """Contacts in the order of their addresses; `after` goes on, None at the end."""
+
+    cards: tuple[ContactCard, ...]
+    after: str | None
+
+
+def get_contact(scope: Scope, contact_id: int) -> ContactCard:
+    """Return one contact. Raises: Missing."""
+    require(scope, permissions.READ_CONTACTS)
+    row = session(scope).get(Contact, (scope.tenant, contact_id))
+    if row is None:
+        raise missing("contact")
+    return _card(row)
+
+
+def find_contact(scope: Scope, *, email: str) -> ContactCard | None:
+    """Return the contact with an address, however it is written; None where there is none, or the text is no address."""
+    require(scope, permissions.READ_CONTACTS)
+    found = addresses.parse(email, allow_reserved=True)
+    if isinstance(found, addresses.AddressRefused):
+        return None
+    row = session(scope).scalars(sa.select(Contact).where(Contact.email_norm == found.norm)).one_or_none()
+    return None if row is None else _card(row)
+
+
+def list_contacts(
+    scope: Scope, *, prefix: str = "", list_id: int | None = None, state: str | None = None, after: str | None = None, limit: int = 50
+) -> ContactPage:
+    """Page through contacts by address. `prefix` narrows to addresses that begin so, `list_id` and `state` to subscriptions of one list."""
+    require(scope, permissions.READ_CONTACTS)
+    limit = max(1, min(limit, MAX_PAGE))
+    query = sa.select(Contact).order_by(Contact.email_norm).limit(limit + 1)
+    if prefix:
+        low = prefix.strip().lower()
+        query = query.where(Contact.email_norm >= low, Contact.email_norm < low + _LAST_LETTER)
+    if after is not None:
+        query = query.where(Contact.email_norm > after)
+    if list_id is not None:
+        query = query.join(Subscription, sa.and_(Subscription.tenant_id == Contact.tenant_id, Subscription.contact_id == Contact.id)).where(
+            Subscription.tenant_id == scope.tenant, Subscription.list_id == list_id
+        )
+        query = query if state is None else query.where(Subscription.state == state)
+    rows = session(scope).scalars(query).all()
+    return ContactPage(tuple(map(_card, rows[:limit])), rows[limit - 1].email_norm if len(rows) > limit else None)
+
+
+def walk_contacts(scope: Scope, *, list_id: int | None = None) -> Iterator[ContactCard]:
+    """Give every contact (of a list) in the order of addresses, page by page in the open transaction."""
+    after: str | None = None
+    while True:
+        page = list_contacts(scope, list_id=list_id, after=after, limit=MAX_PAGE)
+        session(scope).expunge_all()
+        yield from page.cards
+        if page.after is None:
+            return
+        after = page.after
+
+
+def count_contacts(scope: Scope) -> int:
+    """Count the tenant's contacts. Reads an index of them all: for allowances and homes, not for each page."""
+    require(scope, permissions.READ_CONTACTS)
+    return session(scope).execute(sa.select(sa.func.count()).select_from(Contact).where(Contact.tenant_id == scope.tenant)).scalar_one()
+
+
+def list_fields(scope: Scope) -> tuple[FieldCard, ...]:
+    """List the tenant's fields in the order in which they were made."""
+    require(scope, permissions.READ_CONTACTS)
+    return tuple(field_card(row) for row in session(scope).scalars(sa.select(ContactField).order_by(ContactField.id)))
+
+
+def field_card(row: ContactField) -> FieldCard:
+    """Make the card of a field's row."""
+    return FieldCard(row.id, row.key, row.label, FieldKind(row.kind), tuple(row.choices))
+
+
+def cards_of(rows: Sequence[Contact]) -> tuple[ContactCard, ...]:
+    """Make the cards of contacts' rows."""
+    return tuple(map(_card, rows))
+
+
+def _card(row: Contact) -> ContactCard:
+    fields: dict[str, Value] = dict(row.fields)  # type: ignore[arg-type]  # written by services through the fields' rules
+    return ContactCard(row.id, row.email, row.email_norm, row.domain, row.smtputf8, fields, row.source, row.created_at, row.updated_at)
