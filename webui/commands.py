@@ -1,0 +1,41 @@
+"""The command `posthouse web`: serves the application with granian."""
+
+from __future__ import annotations
+
+import argparse
+
+from granian.constants import Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.server import Server
+
+from posthouse.platform.cli import Command
+from posthouse.platform.settings import Settings, WrongSetting
+
+
+def _web(settings: Settings, arguments: argparse.Namespace) -> int:
+    for name in ("database_url", "redis_url"):
+        if not getattr(settings, name):
+            raise WrongSetting(f"POSTHOUSE_{name.upper()}: this command needs it; only `posthouse up` brings its own.")
+    Server(
+        "posthouse.webui.serving:make",
+        factory=True,
+        address=settings.web_host,
+        port=settings.web_port,
+        interface=Interfaces.WSGI,
+        loop=Loops.asyncio,
+        workers=arguments.processes,
+        blocking_threads=settings.web_threads,
+        backlog=1024,
+        http1_settings=HTTP1Settings(header_read_timeout=15_000),
+        log_access=False,
+        respawn_failed_workers=True,
+        websockets=False,
+    ).serve()
+    return 0
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--processes", type=int, default=1, help="web processes")
+
+
+COMMANDS = [Command("web", "Serve pages, interface, public links and hooks over HTTP.", _web, _configure)]

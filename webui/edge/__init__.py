@@ -1,0 +1,1 @@
+"""What every request passes: host, identity, permission, forgery, limits, headers and errors."""

@@ -1,0 +1,129 @@
+"""How numbers, times and states are written for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
+from markupsafe import Markup, escape
+
+from posthouse.platform import clock, ids
+from posthouse.webui.edge import visit
+
+LOCALE = "en"
+# Zero-decimal currencies of ISO 4217 that Stripe takes.
+_WHOLE = frozenset({"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"})
+
+
+def number(value: float | None) -> str:
+    """Write a number with separators; a dash where there is none."""
+    return "–" if value is None else format_decimal(value, locale=LOCALE)
+
+
+def short(value: float | None) -> str:
+    """Write a large number briefly, such as 12K."""
+    return "–" if value is None else format_compact_decimal(value, locale=LOCALE, fraction_digits=1)
+
+
+def share(part: float | None, whole: float | None) -> str:
+    """Write a part of a whole as a percentage; a dash where there is no whole."""
+    if part is None or not whole:
+        return "–"
+    value = part / whole
+    return format_percent(value, format="#,##0.0#%" if 0 < value < 0.1 else "#,##0.#%", locale=LOCALE)
+
+
+def money(minor: int | None, currency: str) -> str:
+    """Write an amount of minor units."""
+    if minor is None:
+        return "–"
+    return format_currency(minor if currency.lower() in _WHOLE else minor / 100, currency.upper(), locale=LOCALE)
+
+
+def _zone() -> ZoneInfo:
+    seen = visit.find()
+    try:
+        return ZoneInfo(seen.profile.timezone if seen and seen.profile else "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def when(value: datetime | None) -> Markup:
+    """Write a moment with its zone, as a time element."""
+    if value is None:
+        return Markup("–")
+    local = value.astimezone(_zone())
+    text = format_datetime(local, "d MMM y, HH:mm", locale=LOCALE)
+    return Markup('<time datetime="{}" title="{} {}">{}</time>').format(value.astimezone(UTC).isoformat(), text, local.tzname() or "", text)
+
+
+def day(value: datetime | None) -> str:
+    """Write a date."""
+    return "–" if value is None else format_date(value.astimezone(_zone()), "d MMM y", locale=LOCALE)
+
+
+def ago(value: datetime | None) -> Markup:
+    """Write how long ago or how far ahead a moment is, with the exact moment as a hint."""
+    if value is None:
+        return Markup("never")
+    delta: timedelta = value - clock.now()
+    text = "just now" if abs(delta) < timedelta(seconds=45) else format_timedelta(delta, add_direction=True, locale=LOCALE)
+    exact = format_datetime(value.astimezone(_zone()), "d MMM y, HH:mm:ss", locale=LOCALE)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(value.astimezone(UTC).isoformat(), exact, text)
+
+
+def size(value: int | None) -> str:
+    """Write a number of bytes."""
+    if value is None:
+        return "–"
+    if value < 1000:
+        return f"{value} bytes"
+    if value < 1_000_000:
+        return f"{format_decimal(round(value / 1000), locale=LOCALE)} KB"
+    return f"{format_decimal(round(value / 1_000_000, 1), locale=LOCALE)} MB"
+
+
+def words(value: str) -> str:
+    """Write a code such as `hard_bounce` as words."""
+    text = value.replace("_", " ").replace(".", " ")
+    return text[:1].upper() + text[1:]
+
+
+def lines(value: str) -> Markup:
+    """Keep line breaks of a plain text."""
+    return Markup("<br>").join(escape(line) for line in value.split("\n"))
+
+
+def list_pair(value: str) -> tuple[str, str]:
+    """Make a choice whose value is its text."""
+    return value, value
+
+
+def list_option(card: Any) -> tuple[str, str]:
+    """Make a choice out of a list's card."""
+    return ids.encode("lst", card.id), card.name
+
+
+def word_pair(value: str) -> tuple[str, str]:
+    """Make a choice out of a code, shown as words."""
+    return value, words(value)
+
+
+FILTERS = {
+    "ago": ago,
+    "day": day,
+    "lines": lines,
+    "list_option": list_option,
+    "list_pair": list_pair,
+    "money": money,
+    "number": number,
+    "share": share,
+    "short": short,
+    "size": size,
+    "when": when,
+    "word_pair": word_pair,
+    "words": words,
+}

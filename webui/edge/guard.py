@@ -1,0 +1,125 @@
+"""What happens before every view, in order: host, identity, forgery, permission. Deny by default."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import structlog
+from flask import Flask, Response, current_app, g, redirect, request
+from werkzeug.exceptions import MisdirectedRequest
+from werkzeug.wrappers import Response as AnyResponse
+
+from posthouse.platform.app import settings
+from posthouse.platform.errors import AppError
+from posthouse.platform.permissions import Permission, require
+from posthouse.platform.scope import new_request_id
+from posthouse.webui.edge import clients, forgery, identity, visit
+from posthouse.webui.edge.access import Access, Door, access_of
+from posthouse.webui.edge.headers import is_api
+from posthouse.webui.edge.hosts import HostBook, own_hosts, read_host
+
+
+class Unauthenticated(AppError):
+    """Nobody valid is signed in, or there is no valid key."""
+
+    kind = "unauthenticated"
+
+
+def install(app: Flask, *, public_url: str) -> None:
+    """Put the guard before every view."""
+    app.extensions["posthouse_hosts"] = HostBook(own_hosts(public_url))
+    app.before_request(watch)
+    app.after_request(_name_request)
+
+
+def watch() -> AnyResponse | None:
+    """Check one request. Returns an answer where the view is not to run."""
+    request_id = new_request_id()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    g.posthouse_request_id = request_id
+    if request.endpoint is None:
+        return None  # no such address: the error page is made without a look at who asks
+    access = access_of(current_app, request.endpoint)
+    if access is Door.PUBLIC:
+        return None
+    seen = _meet(request_id)
+    if is_api():
+        return _admit_program(seen, access)
+    return _admit_person(seen, access)
+
+
+def _meet(request_id: str) -> visit.Visit:
+    host = read_host(request.headers.get("Host", ""))
+    if host is None:
+        raise MisdirectedRequest
+    book: HostBook = current_app.extensions["posthouse_hosts"]
+    origin = clients.address(request.environ, clients.proxies(settings().web_proxies))
+    seen = identity.neutral_visit(request_id=request_id, origin=origin, host=host)
+    if host not in book.own:
+        seen.brand_of = _reseller_of(book, host, request_id)
+    visit.begin(seen)
+    return seen
+
+
+def _reseller_of(book: HostBook, host: str, request_id: str) -> int:
+    known, reseller_id = book.remembered(host)
+    if not known:
+        reseller_id = identity.look_up_host(host, request_id)
+        book.remember(host, reseller_id)
+    if reseller_id is None:
+        raise MisdirectedRequest
+    return reseller_id
+
+
+def _admit_program(seen: visit.Visit, access: Access) -> AnyResponse | None:
+    seen.scope = identity.bearer(seen)
+    if seen.scope is None:
+        raise Unauthenticated("key_invalid", "Send a valid API key as `Authorization: Bearer key_…`. Keys are made under “API keys”.")
+    _bind(seen)
+    if isinstance(access, Permission):
+        require(seen.scope, access)
+    return None
+
+
+def _admit_person(seen: visit.Visit, access: Access) -> AnyResponse | None:
+    identity.recognise(seen)
+    own = host_reseller(seen.host)
+    if seen.scope is not None and own is not None and seen.scope.reseller_id not in {None, own}:
+        seen.scope, seen.place = None, None  # signed in, but this is another reseller's address
+    forgery.check()
+    if access is Door.VISITOR:
+        return None
+    if seen.user is None:
+        return _to_sign_in()
+    _bind(seen)
+    if access is Door.PERSON:
+        return None
+    if seen.scope is None:
+        return redirect("/places", 303)
+    require(seen.scope, access)  # type: ignore[arg-type]  # the doors are dealt with above
+    return None
+
+
+def host_reseller(host: str) -> int | None:
+    """Return whose address the visit came to, None at the installation's own."""
+    book: HostBook = current_app.extensions["posthouse_hosts"]
+    return None if host in book.own else book.remembered(host)[1]
+
+
+def _to_sign_in() -> AnyResponse:
+    if request.method in forgery.SAFE and not request.headers.get("HX-Request"):
+        target = request.full_path.rstrip("?")
+        return redirect("/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}", 303)
+    raise Unauthenticated("signed_out", "You are signed out. Sign in again; nothing was changed.")
+
+
+def _bind(seen: visit.Visit) -> None:
+    scope = seen.scope
+    if scope is not None:
+        structlog.contextvars.bind_contextvars(tenant_id=scope.tenant_id, reseller_id=scope.reseller_id, actor=scope.actor.kind)
+
+
+def _name_request(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("posthouse_request_id", "")
+    return response

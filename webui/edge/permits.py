@@ -1,0 +1,18 @@
+"""All permissions by their constants' names, for templates: `may(perm.WRITE_CONTACTS)`."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from posthouse.billing import permissions as billing
+from posthouse.platform.permissions import Permission
+from posthouse.sending import permissions as sending
+from posthouse.tenants import permissions as tenants
+
+
+def permits() -> SimpleNamespace:
+    """Gather the constants of the rooms."""
+    found: dict[str, Permission] = {}
+    for module in (tenants, billing, sending):
+        found |= {name: value for name, value in vars(module).items() if isinstance(value, Permission)}
+    return SimpleNamespace(**found)

@@ -1,0 +1,1 @@
+"""Pages for people, by noun."""

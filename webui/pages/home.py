@@ -1,0 +1,76 @@
+"""The first page of each place: what is going on, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect
+from werkzeug.wrappers import Response
+
+from posthouse.platform.db import transaction
+from posthouse.platform.permissions import holds
+from posthouse.platform.scope import Reach, Scope
+from posthouse.sending import permissions as sending
+from posthouse.sending.campaigns import queries as campaigns
+from posthouse.sending.campaigns import report
+from posthouse.sending.domains import queries as domains
+from posthouse.tenants import permissions
+from posthouse.tenants.accounts import queries as accounts
+from posthouse.tenants.contacts import queries as contacts
+from posthouse.tenants.lists import queries as lists
+from posthouse.webui.edge import visit
+from posthouse.webui.edge.access import Door, needs
+from posthouse.webui.edge.rendering import page, page_or_part
+
+blueprint = Blueprint("home", __name__)
+SHOWN = 5
+
+
+@blueprint.get("/")
+@needs(Door.PERSON)
+def index() -> Response:
+    """Show the home of the person's place."""
+    scope = visit.current().scope
+    if scope is None:
+        return redirect("/places", 303)
+    if scope.reach is Reach.OPERATOR:
+        return _operator(scope)
+    if scope.reach is Reach.RESELLER:
+        return _reseller(scope)
+    return _tenant(scope)
+
+
+def _operator(scope: Scope) -> Response:
+    with transaction(scope):
+        found = accounts.list_resellers(scope) if holds(scope, permissions.READ_INSTALLATION) else []
+    return page("operator/home.html", resellers=found)
+
+
+def _reseller(scope: Scope) -> Response:
+    with transaction(scope):
+        found = accounts.list_tenants(scope) if holds(scope, permissions.READ_TENANTS) else []
+    return page("reseller/home.html", tenants=found)
+
+
+def _tenant(scope: Scope) -> Response:
+    with transaction(scope):
+        values = {**_steps(scope), **_campaigns(scope)}
+    return page_or_part("home.html", "live", **values)
+
+
+def _steps(scope: Scope) -> dict[str, Any]:
+    reads = holds(scope, permissions.READ_CONTACTS)
+    return {
+        "profile": accounts.get_profile(scope),
+        "domains": domains.list_domains(scope) if holds(scope, sending.READ_DOMAINS) else (),
+        "contact_count": contacts.count_contacts(scope) if reads else 0,
+        "lists": lists.list_lists(scope) if holds(scope, permissions.READ_LISTS) else (),
+    }
+
+
+def _campaigns(scope: Scope) -> dict[str, Any]:
+    if not holds(scope, sending.READ_CAMPAIGNS):
+        return {"campaigns": (), "reports": {}, "running": False}
+    cards = campaigns.list_campaigns(scope, limit=SHOWN).cards
+    reports = {one.id: report.get_report(scope, one.id) for one in cards if one.started_at}
+    return {"campaigns": cards, "reports": reports, "running": any(one.state in campaigns.running_states() for one in cards)}

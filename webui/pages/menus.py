@@ -1,0 +1,59 @@
+"""The menus of the three places."""
+
+from __future__ import annotations
+
+from posthouse.platform.scope import Reach
+from posthouse.sending import permissions as sending
+from posthouse.tenants import permissions as tenants
+from posthouse.webui.edge.navigation import Group, Item, offer
+
+
+def offer_menus() -> None:
+    """Set the menus; may be repeated."""
+    offer(
+        Reach.OPERATOR,
+        Group("", (Item("Overview", "/", "home"), Item("Resellers", "/operator/resellers", "building-store", tenants.READ_INSTALLATION))),
+        Group(
+            "Installation",
+            (
+                Item("People", "/operator/people", "users-group", tenants.MANAGE_RESELLERS),
+                Item("Audit log", "/operator/audit", "history", tenants.READ_OPERATOR_AUDIT),
+            ),
+        ),
+    )
+    offer(
+        Reach.RESELLER,
+        Group("", (Item("Overview", "/", "home"), Item("Tenants", "/reseller/tenants", "building", tenants.READ_TENANTS))),
+        Group(
+            "Your business",
+            (
+                Item("Brand", "/reseller/brand", "palette", tenants.MANAGE_BRAND),
+                Item("People", "/reseller/people", "users-group", tenants.MANAGE_RESELLER_PEOPLE),
+                Item("Audit log", "/reseller/audit", "history", tenants.READ_RESELLER_AUDIT),
+            ),
+        ),
+    )
+    offer(
+        Reach.TENANT,
+        Group("", (Item("Home", "/", "home"), Item("Campaigns", "/campaigns", "send", sending.READ_CAMPAIGNS))),
+        Group(
+            "Audience",
+            (
+                Item("Contacts", "/contacts", "address-book", tenants.READ_CONTACTS),
+                Item("Lists", "/lists", "list", tenants.READ_LISTS),
+                Item("Imports", "/imports", "file-import", tenants.READ_CONTACTS),
+                Item("Fields", "/fields", "tags", tenants.READ_CONTACTS),
+                Item("Suppressions", "/suppressions", "ban", tenants.READ_SUPPRESSIONS),
+            ),
+        ),
+        Group("Sending", (Item("Domains", "/domains", "world", sending.READ_DOMAINS),)),
+        Group(
+            "Account",
+            (
+                Item("Profile", "/profile", "building", tenants.READ_PROFILE),
+                Item("People", "/people", "users-group", tenants.MANAGE_PEOPLE),
+                Item("API keys", "/keys", "key", tenants.MANAGE_KEYS),
+                Item("Audit log", "/audit", "history", tenants.READ_AUDIT),
+            ),
+        ),
+    )

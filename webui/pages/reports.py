@@ -1,0 +1,51 @@
+"""What becomes of a campaign: live while it runs, then for ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
+
+from posthouse.platform.db import transaction
+from posthouse.sending import permissions
+from posthouse.sending.campaigns import queries, report
+from posthouse.sending.campaigns.rules import RUNNING, State
+from posthouse.tenants.lists import queries as lists
+from posthouse.webui.edge import forms, visit
+from posthouse.webui.edge.access import needs
+from posthouse.webui.edge.rendering import page, page_or_part
+
+blueprint = Blueprint("reports", __name__)
+
+
+@blueprint.get("/campaigns/<pid('cmp'):campaign_id>")
+@needs(permissions.READ_CAMPAIGNS)
+def show(campaign_id: int) -> Response:
+    """Show how a campaign does."""
+    scope = visit.scope()
+    with transaction(scope):
+        card = queries.get_campaign(scope, campaign_id)
+        figures = report.get_report(scope, campaign_id)
+        values: dict[str, Any] = {
+            "campaign": card,
+            "report": figures,
+            "list": lists.get_list(scope, card.list_id) if card.list_id else None,
+            "domains": report.by_domain(scope, campaign_id),
+            "links": report.links(scope, campaign_id),
+        }
+    live = card.state in RUNNING or (card.state is State.PAUSED and figures.totals.get("leased", 0) > 0)
+    return page_or_part("campaigns/report.html", "live", live=live, **values)
+
+
+@blueprint.get("/campaigns/<pid('cmp'):campaign_id>/recipients")
+@needs(permissions.READ_CAMPAIGNS)
+def recipients(campaign_id: int) -> Response:
+    """Show who got a campaign, who did not, and why."""
+    scope = visit.scope()
+    with transaction(scope):
+        values: dict[str, Any] = {
+            "campaign": queries.get_campaign(scope, campaign_id),
+            "page": report.recipients(scope, campaign_id, after=forms.cursor("after") or 0, limit=100),
+        }
+    return page("campaigns/recipients.html", first=not request.args.get("after"), **values)

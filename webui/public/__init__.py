@@ -1,0 +1,1 @@
+"""What recipients reach: tracking, unsubscribing, preferences; and the health of the service."""

@@ -1,0 +1,58 @@
+"""All blueprints of the web application, and the menus that lead to them."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from posthouse.webui.edge import assets, brands
+from posthouse.webui.pages import (
+    account,
+    audit,
+    campaigns,
+    contacts,
+    domains,
+    fields,
+    help_pages,
+    home,
+    imports,
+    keys,
+    lists,
+    operator,
+    people,
+    previews,
+    profile,
+    reports,
+    reseller,
+    session,
+    suppressions,
+)
+from posthouse.webui.pages.menus import offer_menus
+from posthouse.webui.public import health, links
+
+__all__ = ["blueprints", "offer_menus"]
+
+
+def blueprints() -> list[Blueprint]:
+    """List every blueprint."""
+    pages = [
+        session,
+        account,
+        home,
+        contacts,
+        fields,
+        lists,
+        imports,
+        suppressions,
+        campaigns,
+        previews,
+        reports,
+        domains,
+        people,
+        keys,
+        profile,
+        audit,
+        help_pages,
+        reseller,
+        operator,
+    ]
+    return [assets.blueprint, brands.blueprint, *(page.blueprint for page in pages), links.blueprint, health.blueprint]

@@ -1,0 +1,16 @@
+"""What the web server loads: makes the application from this process's settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posthouse.platform import logs
+from posthouse.platform.settings import from_environment
+from posthouse.webui.app import create_app
+
+
+def make() -> Any:
+    """Make the WSGI application. Called once in each web process."""
+    settings = from_environment()
+    logs.configure(level=settings.log_level, as_json=settings.log_json, process="web")
+    return create_app(settings)
