@@ -6,6 +6,10 @@ change or delete a row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -43,3 +47,30 @@ def record(scope: Scope, *, verb: str, subject: str, subject_id: int | None = No
     if scope.reach is Reach.RESELLER:
         values["reseller_id"] = scope.reseller
     session(scope).execute(text, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One audit row as people read it."""
+
+    id: int
+    at: datetime
+    actor_kind: str
+    actor_label: str
+    verb: str
+    subject: str
+    subject_id: int | None
+    reason: str
+    origin: str
+    facts: Mapping[str, object]
+
+
+_TABLES = {Reach.TENANT: "tenant_audit", Reach.RESELLER: "reseller_audit", Reach.OPERATOR: "operator_audit"}
+
+
+def list_entries(scope: Scope, *, before: int | None = None, limit: int = 50) -> list[Entry]:
+    """List the audit of the scope's own reach, newest first, from the row `before` on; the edge asks for the permission of that reach."""
+    columns = ", ".join(Entry.__dataclass_fields__)
+    text = f"SELECT {columns} FROM {_TABLES[scope.reach]} WHERE id < :before ORDER BY id DESC LIMIT :limit"
+    values = {"before": before or 2**63 - 1, "limit": max(1, min(limit, 500))}
+    return [Entry(*row) for row in session(scope).execute(sa.text(text), values)]

@@ -58,6 +58,10 @@ def _settings(_settings: Settings, _arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _configure_new_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--id", type=int, default=1, help="number of the key, from 1 to 255")
+
+
 def _new_key(_settings: Settings, arguments: argparse.Namespace) -> int:
     sys.stdout.write(new_key(arguments.id) + "\n")
     return 0
@@ -68,5 +72,5 @@ COMMANDS = [
     Command("worker", "Work one queue: background jobs or sending.", _worker, _configure_worker),
     Command("scheduler", "Start periodic work, relay news and sweep after crashes.", _scheduler),
     Command("settings", "List every setting with its meaning.", _settings),
-    Command("new-key", "Make a master key for POSTHOUSE_SECRET_KEYS.", _new_key, lambda p: p.add_argument("--id", type=int, default=1)),
+    Command("new-key", "Make a master key for POSTHOUSE_SECRET_KEYS.", _new_key, _configure_new_key),
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from flask import current_app
 
 from posthouse.platform import clock
@@ -43,9 +44,9 @@ def emit(scope: Scope, event: Event) -> None:
         return
     # Inline, since the roles that write the outbox may not read it: without that the new id would be asked back.
     session(scope).execute(
-        OutboxRow.__table__.insert()
+        sa.insert(OutboxRow)
         .inline()
-        .values(  # type: ignore[attr-defined]
+        .values(
             name=name,
             for_tenant_id=scope.tenant_id,
             for_reseller_id=scope.reseller_id,

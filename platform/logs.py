@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -14,7 +15,7 @@ from posthouse.platform import clock
 __all__ = ["bind_contextvars", "bound_contextvars", "clear_contextvars", "configure", "get"]
 
 
-def _stamp(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def _stamp(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     event["at"] = clock.now().isoformat(timespec="milliseconds")
     return event
 

@@ -43,6 +43,9 @@ class Settings:
     log_level: str = setting("info", "Least level that is logged: debug, info, warning or error.")
     log_json: bool = setting(True, "Log one JSON object a line; otherwise lines for a person.")
 
+    installation_name: str = setting(
+        "Mail", "Name shown where no reseller is known yet, such as the sign-in page of an unknown host; names no product."
+    )
     public_url: str = setting(
         "http://127.0.0.1:8025", "Address under which people reach the web service; the base of links where no own host is set."
     )

@@ -88,7 +88,7 @@ def _start(data: Path, lock: Lock, *, durable: bool) -> Running:
     if not (files / "PG_VERSION").exists():
         _make(files, who)
     options = [f"--{name}={value}" for name, value in (COMMON | (DURABLE if durable else FAST)).items()]
-    command = [program("postgres"), "-D", files, "-p", PORT, "-k", run, *options]
+    command: list[str | Path] = [program("postgres"), "-D", files, "-p", PORT, "-k", run, *options]
     line = server.launched(command, who=who, ends_by=signal.SIGINT, reach=[files, program("postgres"), run])
     process = server.spawn(line, log)
     server.wait(process, lambda: _says_ready(files, process.pid), service="PostgreSQL", log=log)
@@ -104,7 +104,7 @@ def _start(data: Path, lock: Lock, *, durable: bool) -> Running:
 def _make(files: Path, who: str | None) -> None:
     """Make the server's files; the database's rules of order and case are built in, so the same on every machine."""
     account.give(files, who)
-    command = [
+    command: list[str | Path] = [
         *(program("initdb"), "-D", files, "-U", ADMIN, "--auth=trust", "--encoding=UTF8", "--locale=C"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
     ]

@@ -64,7 +64,7 @@ def _start(data: Path, lock: Lock, *, durable: bool) -> Running:
     account.give(run, who)
     options = COMMON | {"appendonly": "yes" if durable else "no", "dir": str(files), "unixsocket": str(run / SOCKET)}
     options |= {"pidfile": str(run / "redis.pid")}
-    command = [program(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+    command: list[str | Path] = [program(), *(part for name, value in options.items() for part in (f"--{name}", value))]
     line = server.launched(command, who=who, ends_by=signal.SIGTERM, reach=[files, program(), run])
     process = server.spawn(line, log)
     server.wait(process, lambda: _answers(data), service="Redis", log=log)

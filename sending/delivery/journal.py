@@ -20,7 +20,7 @@ import fcntl
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -277,7 +277,7 @@ def _id(text: str) -> int:
     return int(text)
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str], Record]] = {
     Mark.INTENT.value: _intent,
     Mark.UNKNOWN.value: _unknown,
     Mark.SENT.value: lambda rest: _final(Mark.SENT, rest),

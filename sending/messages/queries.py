@@ -96,6 +96,6 @@ def events_after(scope: Scope, *, after: int = 0, limit: int = 100) -> list[Even
     return _events(scope, query.limit(max(1, min(limit, MAX_PAGE))))
 
 
-def _events(scope: Scope, query: sa.Select[tuple[MessageEvent]]) -> list[EventCard]:
+def _events(scope: Scope, query: sa.Select[MessageEvent]) -> list[EventCard]:
     rows = session(scope).scalars(query.where(MessageEvent.tenant_id == scope.tenant))
     return [EventCard(row.id, row.message_id, row.kind, row.at, row.code, row.text) for row in rows]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
@@ -149,7 +150,7 @@ _TWO_AT = AddressRefused("address_two_at", "There are two @ in the address. Give
 _BLANK = AddressRefused("address_blank_inside", "There is a blank inside the address. Take it out.")
 _DOT = AddressRefused("address_dot_misplaced", "There is a dot at the start or end, or two in a row. Take it out.")
 
-_SHAPES = (
+_SHAPES: tuple[tuple[Callable[[str], bool], AddressRefused], ...] = (
     (lambda text: "@" not in text, _NO_AT),
     (lambda text: "<" in text or ">" in text, _BRACKETS),
     (lambda text: '"' in text, _QUOTED),

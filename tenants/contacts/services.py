@@ -56,7 +56,7 @@ def upsert(scope: Scope, *, email: str, values: Mapping[str, object] | None = No
     merged = Contact.fields.op("-")(cleared).op("||")(statement.excluded.fields)
     done = statement.on_conflict_do_update(index_elements=_KEY, set_={"fields": merged, "updated_at": statement.excluded.updated_at})
     live = session(scope)
-    contact_id, created = live.execute(done.returning(Contact.id, sa.literal_column("(contact.xmax = 0)"))).one()
+    contact_id, created = live.execute(done.returning(Contact.id, sa.literal_column("(contact.xmax = 0)", sa.Boolean))).one()
     live.expire_all()
     if created:
         _record_created(scope, contact_id, source)

@@ -71,7 +71,7 @@ def subscribe(
     contact = _contact(scope, contact_id)
     live = session(scope)
     row = live.get(Subscription, (scope.tenant, list_id, contact_id), with_for_update=True)
-    if not rules.may_subscribe(row and row.state, source=source):
+    if not rules.may_subscribe(row.state if row is not None else None, source=source):
         raise Conflict("contact_unsubscribed", "This person ended the subscription. Only they can start it again.", contact_id=contact_id)
     if row is not None and row.state == State.SUBSCRIBED:
         return row.state

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -11,7 +13,12 @@ from posthouse.platform.db import session
 from posthouse.platform.scope import Reach, Scope
 from posthouse.tenants.people.models import OperatorMember, ResellerMember, TenantMember
 
-MEMBERS = {Reach.OPERATOR: OperatorMember, Reach.RESELLER: ResellerMember, Reach.TENANT: TenantMember}
+MemberRow = OperatorMember | ResellerMember | TenantMember
+MEMBERS: dict[Reach, type[OperatorMember | ResellerMember | TenantMember]] = {
+    Reach.OPERATOR: OperatorMember,
+    Reach.RESELLER: ResellerMember,
+    Reach.TENANT: TenantMember,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +72,5 @@ def memberships(scope: Scope, user_id: int) -> list[Membership]:
 def list_members(scope: Scope) -> list[MemberCard]:
     """List the members of the scope's own place by name."""
     table = MEMBERS[scope.reach]
-    rows = session(scope).scalars(sa.select(table).order_by(table.name, table.id))
+    rows = cast("Iterable[MemberRow]", session(scope).scalars(sa.select(table).order_by(table.name, table.id)))
     return [MemberCard(row.user_id, row.email, row.name, row.role, row.created_at) for row in rows]

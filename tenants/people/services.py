@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -13,9 +14,8 @@ from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
 from posthouse.tenants.accounts.rules import clean_name
 from posthouse.tenants.contacts.addresses import AddressRefused, parse
-from posthouse.tenants.people.models import OperatorMember, ResellerMember, TenantMember
 from posthouse.tenants.people.passwords import hash_password, matches
-from posthouse.tenants.people.queries import MEMBERS
+from posthouse.tenants.people.queries import MEMBERS, MemberRow
 from posthouse.tenants.permissions import MANAGE_PEOPLE, MANAGE_RESELLER_PEOPLE, MANAGE_RESELLERS
 from posthouse.tenants.roles.rules import ROLES, may_grant
 
@@ -105,9 +105,9 @@ def _check_role(scope: Scope, role: str) -> None:
         raise Forbidden("role_above_own", "You can't give or change a role above your own. Ask an owner.")
 
 
-def _member(scope: Scope, user_id: int) -> OperatorMember | ResellerMember | TenantMember:
+def _member(scope: Scope, user_id: int) -> MemberRow:
     table = MEMBERS[scope.reach]
-    member = session(scope).scalar(sa.select(table).where(table.user_id == user_id).with_for_update())
+    member = cast("MemberRow | None", session(scope).scalar(sa.select(table).where(table.user_id == user_id).with_for_update()))
     if member is None:
         raise missing("member")
     return member

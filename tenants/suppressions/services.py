@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from posthouse.platform import audit, clock
-from posthouse.platform.app import keyring, settings
+from posthouse.platform.app import keyring
 from posthouse.platform.db import session
 from posthouse.platform.errors import Conflict, Invalid, missing
 from posthouse.platform.events import emit
@@ -68,7 +68,9 @@ def _put(scope: Scope, values: dict[str, object]) -> bool:
             statement.excluded.reason.not_in([Reason.HARD_BOUNCE, Reason.MANUAL]),
         ),
     )
-    row = session(scope).execute(stronger.returning(Suppression.id, sa.literal_column("(xmax = 0)"))).one_or_none()
+    row: sa.Row[int, bool] | None = (
+        session(scope).execute(stronger.returning(Suppression.id, sa.literal_column("(xmax = 0)", sa.Boolean))).one_or_none()
+    )
     if row is None:
         return False
     emit(scope, AddressSuppressed(suppression_id=row[0]))
@@ -154,8 +156,11 @@ def lift_for_platform(scope: Scope, *, email: str) -> None:
 
 
 def read_address(email: str) -> str:
-    """Return an address's normal form. Raises: Invalid with the address's own code."""
-    found = addresses.parse(email, allow_reserved=settings().allow_reserved_domains)
+    """Return an address's normal form. Raises: Invalid with the address's own code.
+
+    Reserved names are taken whatever the setting says: not writing to an address must never be refused.
+    """
+    found = addresses.parse(email, allow_reserved=True)
     if isinstance(found, addresses.AddressRefused):
         raise Invalid(found.code, found.sentence, field="email")
     return found.norm
