@@ -26,4 +26,5 @@ class Room:
     shifts: Sequence[Shift] = ()  # how workers of a queue spend their time
     handlers: Sequence[Handler] = ()
     commands: Sequence[Command] = ()
+    first_runs: Sequence[Callable[[], list[str]]] = ()  # at every start of `up`; each says what it did, line by line
     blueprints: Sequence[Callable[[], Any]] = ()  # makers of Flask blueprints

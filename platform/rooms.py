@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ class House:
     handlers: dict[str, dict[str, Handler]] = field(default_factory=lambda: defaultdict(dict))
     permissions: dict[str, Permission] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
+    first_runs: list[Callable[[], list[str]]] = field(default_factory=list)
     blueprints: list[Any] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
 
@@ -66,6 +68,7 @@ def _move_in(house: House, room: Room) -> None:
     for command in room.commands:
         _put(house.commands, command.name, command)
     house.ticks.extend(room.ticks)
+    house.first_runs.extend(room.first_runs)
     house.blueprints.extend(room.blueprints)
     for module in room.models:
         import_module(module)
