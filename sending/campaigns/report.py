@@ -84,7 +84,8 @@ class RecipientPage:
     after: int | None
 
 
-_FINAL = ("sent", "bounced", "failed", "suppressed", "expired", "cancelled", "unknown")
+# A bounce is no outcome beside the others: it follows a message that was sent.
+_FINAL = ("sent", "failed", "suppressed", "expired", "cancelled", "unknown")
 
 
 def get_report(scope: Scope, campaign_id: int) -> ReportCard:

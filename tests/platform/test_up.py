@@ -8,67 +8,38 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 
 import psutil
 import pytest
+from product import fetch, make_product, until
 
 from posthouse.platform.settings import environment
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _until(true, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
 @pytest.fixture
-def up(tmp_path):
-    ports = _free_port(), _free_port()
-    tmp_path.chmod(0o711)
-    settings = {
-        "POSTHOUSE_DATA": str(tmp_path / "data"),
-        "POSTHOUSE_WEB_PORT": str(ports[0]),
-        "POSTHOUSE_INBOUND_PORT": str(ports[1]),
-        "POSTHOUSE_PUBLIC_URL": f"http://127.0.0.1:{ports[0]}",
-    }
-    log = (tmp_path / "log").open("w+")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "posthouse.platform.cli", "up"], env={**environment(), **settings}, stdout=log, stderr=subprocess.STDOUT
-    )
-    yield process, settings, tmp_path / "log"
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-    log.close()
+def product(tmp_path):
+    made = make_product(tmp_path)
+    yield made
+    made.end()
 
 
 def _child(process, word):
-    return next((one for one in psutil.Process(process.pid).children() if word in one.cmdline()), None)
+    for one in psutil.Process(process.pid).children():
+        try:
+            if word in one.cmdline():
+                return one
+        except psutil.Error:  # it has just ended
+            continue
+    return None
 
 
-def test_up_serves_heals_and_stops_within_ten_seconds(up):
-    process, settings, log = up
-    _until(lambda: _answers(settings["POSTHOUSE_PUBLIC_URL"] + "/sign-in"))
-    assert "Sign in as operator@" in log.read_text()
+def test_up_serves_heals_and_stops_within_ten_seconds(product):
+    process = product.start("up")
+    until(lambda: fetch(product.url + "/sign-in"))
+    assert "Sign in as operator@" in (product.folder / "up.log").read_text()
     first = _child(process, "scheduler").pid
     os.kill(first, signal.SIGKILL)
-    _until(lambda: (found := _child(process, "scheduler")) is not None and found.pid != first)
+    until(lambda: (found := _child(process, "scheduler")) is not None and found.pid != first)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
