@@ -71,6 +71,11 @@ def _filled(path: list[str], steps: list[Callable[[Any], Any]], *, autoescape: b
                 value = step(value)
         except LiquidError as error:
             raise TemplateFailed(str(error.message), limit="more than" in str(error.message)) from error
-        return to_liquid_string(value, autoescape)
+        return _one_line_end(to_liquid_string(value, autoescape))
 
     return fill
+
+
+def _one_line_end(text: str) -> str:
+    """Turn CRLF and a bare CR into LF, as the buffer does into which python-liquid writes."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from posthouse.sending.content import language, slots
@@ -230,6 +230,7 @@ VALUES = st.one_of(
 )
 
 
+@example(place="{{ a }}", a="one\rtwo\r\nthree", b=None, html=False)
 @given(place=st.sampled_from(PLACES), a=VALUES, b=VALUES, html=st.booleans())
 def test_the_quick_way_and_liquid_agree(place: str, a: object, b: object, html: bool) -> None:
     """The short cut for ordinary places gives what python-liquid gives, failure for failure."""
