@@ -52,6 +52,7 @@ class Settings:
     web_host: str = setting("127.0.0.1", "Address on which the web service listens.")
     web_port: int = setting(8025, "Port on which the web service listens.", unit="port")
     web_threads: int = setting(16, "Requests that one web process answers at the same time.", unit="threads")
+    api_requests_per_minute: int = setting(600, "Requests a minute that one API key may make.", unit="requests")
     web_proxies: str = setting("", "Addresses of proxies whose X-Forwarded-* headers are believed, comma separated.")
 
     mail_domain: str = setting(

@@ -9,6 +9,7 @@ from flask import Flask
 
 from posthouse.platform.app import create_core
 from posthouse.platform.settings import Settings
+from posthouse.webui.api.strictness import StrictJson
 from posthouse.webui.edge import errors, forgery, guard, headers, htmx, identity, rendering
 from posthouse.webui.edge.converters import PublicId
 from posthouse.webui.public import tracking
@@ -36,6 +37,7 @@ def create_app(settings: Settings, *, pool_size: int = 8) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
         TEMPLATES_AUTO_RELOAD=False,
     )
+    app.json = StrictJson(app)
     app.url_map.converters["pid"] = PublicId
     app.url_map.strict_slashes = True
     for edge in (htmx, forgery, identity, rendering, errors):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from posthouse.webui.api import campaigns as api_campaigns
+from posthouse.webui.api import contacts as api_contacts
+from posthouse.webui.api import docs as api_docs
+from posthouse.webui.api import edge as api
+from posthouse.webui.api import messages as api_messages
 from posthouse.webui.edge import assets, brands
+from posthouse.webui.hooks import stripe
 from posthouse.webui.pages import (
     account,
     audit,
@@ -32,6 +38,10 @@ from posthouse.webui.public import health, links
 __all__ = ["blueprints", "offer_menus"]
 
 
+# The interface's modules put their routes on one blueprint.
+API_MODULES = (api_contacts, api_campaigns, api_messages, api_docs)
+
+
 def blueprints() -> list[Blueprint]:
     """List every blueprint."""
     pages = [
@@ -55,4 +65,12 @@ def blueprints() -> list[Blueprint]:
         reseller,
         operator,
     ]
-    return [assets.blueprint, brands.blueprint, *(page.blueprint for page in pages), links.blueprint, health.blueprint]
+    return [
+        assets.blueprint,
+        brands.blueprint,
+        *(page.blueprint for page in pages),
+        links.blueprint,
+        health.blueprint,
+        stripe.blueprint,
+        api.blueprint,
+    ]

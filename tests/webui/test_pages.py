@@ -17,7 +17,7 @@ from posthouse.tenants.lists import services as lists
 from posthouse.webui.edge.access import access_of
 
 PREFIX = re.compile(r"<pid\('(\w+)'\):(\w+)>")
-PUBLIC = ("/t/", "/static/", "/brand/", "/health/", "/sign-in")
+PUBLIC = ("/t/", "/static/", "/brand/", "/health/", "/sign-in", "/hooks/", "/api/")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from posthouse.webui.edge.problems import problem
 from posthouse.webui.edge.rendering import error_page
 
 STATUS = {
+    "malformed": 400,
     "invalid": 422,
     "forbidden": 403,
     "missing": 404,

@@ -44,7 +44,7 @@ def watch() -> AnyResponse | None:
     if access is Door.PUBLIC:
         return None
     seen = _meet(request_id)
-    if is_api():
+    if is_api() and access is not Door.VISITOR:
         return _admit_program(seen, access)
     return _admit_person(seen, access)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, make_response, request
+from flask import Blueprint, flash, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from posthouse.platform import ids
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Missing
 from posthouse.sending import permissions
-from posthouse.sending.campaigns import queries
+from posthouse.sending.campaigns import queries, services
 from posthouse.tenants.contacts import queries as contacts
-from posthouse.webui.edge import visit
+from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.headers import LETTER_POLICY
 from posthouse.webui.edge.rendering import page
@@ -61,3 +61,20 @@ def letter(campaign_id: int) -> Response:
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@blueprint.post("/campaigns/<pid('cmp'):campaign_id>/test")
+@needs(permissions.WRITE_CAMPAIGNS)
+def test(campaign_id: int) -> Response:
+    """Send the draft to one address, marked as a test."""
+    scope = visit.scope()
+    try:
+        contact_id = forms.chosen_id("contact", "con", label="a contact")
+        with transaction(scope):
+            services.send_test(scope, campaign_id=campaign_id, to=forms.text("to").strip(), contact_id=contact_id)
+        flash(f"A test is on its way to {forms.text('to').strip()[:320]}.", "success")
+    except AppError as refusal:
+        if isinstance(refusal, Missing):
+            raise
+        flash(refusal.sentence, "danger")
+    return redirect(url_for("previews.show", campaign_id=campaign_id), 303)
