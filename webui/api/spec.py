@@ -49,7 +49,7 @@ def answers(model: type[BaseModel] | None, status: int = 200) -> Response:
 def document(app: Flask, *, title: str, address: str) -> dict[str, Any]:
     """Return the OpenAPI document under a brand's name."""
     api.app = app
-    made = deepcopy(api.spec)
+    made: dict[str, Any] = deepcopy(api.spec)
     made["info"] = {"title": f"{title} API", "version": "1", "description": _DESCRIPTION}
     made["servers"] = [{"url": address}]
     for path in made["paths"].values():
