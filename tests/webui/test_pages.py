@@ -123,3 +123,16 @@ def test_no_page_of_a_tenant_names_the_product(web, world, browser, goods):
     browser.sign_in(world.a1.email)
     for path in _paths(web, "GET", goods):
         assert "posthouse" not in browser.get(path).text.lower(), path
+
+
+def test_every_page_answers_htmx_with_its_part(world, browser, goods, web):
+    """A live part that asks for itself gets a part, not a failure and not a whole page."""
+    browser.sign_in(world.a1.email)
+    seen = {}
+    for path in _paths(web, "GET", goods):
+        answer = browser.client.get(path, headers={"HX-Request": "true"})
+        seen[path] = answer.status_code
+        if answer.headers.get("X-Fragment"):
+            assert "<!doctype" not in answer.text.lower()
+        assert "HX-Request" in answer.headers["Vary"]
+    assert {path: status for path, status in seen.items() if status >= 500} == {}

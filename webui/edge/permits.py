@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from posthouse.billing import permissions as billing
+from posthouse.inbound import permissions as inbound
 from posthouse.platform.permissions import Permission
 from posthouse.sending import permissions as sending
 from posthouse.tenants import permissions as tenants
@@ -13,6 +14,6 @@ from posthouse.tenants import permissions as tenants
 def permits() -> SimpleNamespace:
     """Gather the constants of the rooms."""
     found: dict[str, Permission] = {}
-    for module in (tenants, billing, sending):
+    for module in (tenants, billing, sending, inbound):
         found |= {name: value for name, value in vars(module).items() if isinstance(value, Permission)}
     return SimpleNamespace(**found)

@@ -28,7 +28,10 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(asset=assets.address, encode=ids.encode, may=may, perm=permits())
+    app.jinja_env.globals["csrf_token"] = generate_csrf
     app.jinja_env.filters.update(formats.FILTERS)
+    # Components know nothing of a request but what is global, so that a part of a page finds them too.
+    app.jinja_env.globals["ui"] = app.jinja_env.get_template("ui.html").module
 
 
 def may(permission: Permission) -> bool:
@@ -67,7 +70,6 @@ def frame() -> dict[str, Any]:
         "brand": brand,
         "brand_css": brands.css_address(brand),
         "brand_logo": brands.logo_address(seen.brand_of if seen else None, brand),
-        "csrf_token": generate_csrf,
         "direction": "rtl" if locale[:2] in RIGHT_TO_LEFT else "ltr",
         "locale": locale,
         "navigation": groups(seen.scope) if seen and seen.scope else [],

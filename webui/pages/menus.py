@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from posthouse.billing.permissions import PLANS_READ
+from posthouse.inbound.permissions import READ_INBOUND, READ_UNMATCHED
 from posthouse.platform.scope import Reach
 from posthouse.sending import permissions as sending
+from posthouse.sending.pools import permissions as pools
 from posthouse.tenants import permissions as tenants
+from posthouse.tenants.quotas import permissions as quotas
 from posthouse.webui.edge.navigation import Group, Item, offer
 
 
@@ -16,6 +20,8 @@ def offer_menus() -> None:
         Group(
             "Installation",
             (
+                Item("Pools and routes", "/operator/pools", "route", pools.MANAGE),
+                Item("Unmatched mail", "/operator/mail", "inbox", READ_UNMATCHED),
                 Item("People", "/operator/people", "users-group", tenants.MANAGE_RESELLERS),
                 Item("Audit log", "/operator/audit", "history", tenants.READ_OPERATOR_AUDIT),
             ),
@@ -27,6 +33,8 @@ def offer_menus() -> None:
         Group(
             "Your business",
             (
+                Item("Plans and payments", "/reseller/plans", "credit-card", PLANS_READ),
+                Item("Pools", "/reseller/pools", "route", pools.READ),
                 Item("Brand", "/reseller/brand", "palette", tenants.MANAGE_BRAND),
                 Item("People", "/reseller/people", "users-group", tenants.MANAGE_RESELLER_PEOPLE),
                 Item("Audit log", "/reseller/audit", "history", tenants.READ_RESELLER_AUDIT),
@@ -46,10 +54,18 @@ def offer_menus() -> None:
                 Item("Suppressions", "/suppressions", "ban", tenants.READ_SUPPRESSIONS),
             ),
         ),
-        Group("Sending", (Item("Domains", "/domains", "world", sending.READ_DOMAINS),)),
+        Group(
+            "Sending",
+            (
+                Item("Domains", "/domains", "world", sending.READ_DOMAINS),
+                Item("Messages", "/messages", "mail-fast", sending.READ_MESSAGES),
+                Item("Inbound mail", "/mail", "inbox", READ_INBOUND),
+            ),
+        ),
         Group(
             "Account",
             (
+                Item("Plan and usage", "/plan", "gauge", quotas.READ),
                 Item("Profile", "/profile", "building", tenants.READ_PROFILE),
                 Item("People", "/people", "users-group", tenants.MANAGE_PEOPLE),
                 Item("API keys", "/keys", "key", tenants.MANAGE_KEYS),

@@ -1,0 +1,89 @@
+"""A tenant's plan, what it used of it, and paying for it. Pages at the payment provider are only linked to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
+
+from posthouse.billing.permissions import BILLING_READ, BILLING_WRITE
+from posthouse.billing.plans import queries as plans
+from posthouse.billing.subscriptions import queries, services
+from posthouse.platform import clock, ids
+from posthouse.platform.db import transaction
+from posthouse.platform.errors import AppError, Missing
+from posthouse.platform.permissions import holds
+from posthouse.tenants.quotas import permissions as quota_permissions
+from posthouse.tenants.quotas import queries as quotas
+from posthouse.webui.edge import htmx, visit
+from posthouse.webui.edge.access import needs
+from posthouse.webui.edge.rendering import form_again, page, part
+
+blueprint = Blueprint("plan", __name__)
+SHOWN_DAYS = 30
+
+
+@blueprint.get("/plan")
+@needs(quota_permissions.READ)
+def show() -> Response:
+    """Show plan and usage."""
+    return page("plan.html", refusal=None, came_back=request.args.get("checkout", ""), **_values())
+
+
+def _values() -> dict[str, Any]:
+    scope = visit.scope()
+    pays = holds(scope, BILLING_READ)
+    with transaction(scope):
+        return {
+            "quota": quotas.state(scope),
+            "days": quotas.usage(scope, period="day", since=clock.now() - timedelta(days=SHOWN_DAYS)),
+            "subscription": queries.find_subscription(scope) if pays else None,
+            "offered": plans.list_offered_plans(scope) if pays else [],
+            "pays": pays,
+        }
+
+
+@blueprint.get("/plan/invoices")
+@needs(BILLING_READ)
+def invoices() -> Response:
+    """Show the invoices, asked for after the page is there: the provider may be slow."""
+    try:
+        found, refusal = queries.list_invoices(visit.scope()), None
+    except AppError as problem:
+        found, refusal = [], problem
+    return part("invoices.html", "invoices", invoices=found, invoice_refusal=refusal)
+
+
+@blueprint.post("/plan/checkout")
+@needs(BILLING_WRITE)
+def checkout() -> Response:
+    """Go on to the payment page for a plan."""
+    try:
+        plan_id = ids.decode("pln", request.form.get("plan", ""))
+    except Missing:
+        plan_id = 0
+    return _go_to_page(lambda: services.start_checkout(visit.scope(), plan_id, return_url=_back()))
+
+
+@blueprint.post("/plan/portal")
+@needs(BILLING_WRITE)
+def portal() -> Response:
+    """Go on to the page for cards, open invoices and the end of the subscription."""
+    return _go_to_page(lambda: services.open_portal(visit.scope(), return_url=_back()))
+
+
+def _back() -> str:
+    """Where the payment page leads back to: our own checked host, never one from a form."""
+    return f"{request.scheme}://{request.host}/plan"
+
+
+def _go_to_page(ask: Any) -> Response:
+    try:
+        url: str = ask()
+    except AppError as refusal:
+        if refusal.kind == "missing":
+            raise
+        return form_again("plan.html", refusal, came_back="", **_values())
+    return htmx.go(url)

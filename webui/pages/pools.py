@@ -1,0 +1,111 @@
+"""Pools and routes: the operator edits them, resellers see what their tenants send through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request
+from werkzeug.wrappers import Response
+
+from posthouse.platform import ids
+from posthouse.platform.db import transaction
+from posthouse.platform.errors import AppError, Invalid, Missing
+from posthouse.sending.pools import permissions, queries, services
+from posthouse.tenants.accounts import queries as accounts
+from posthouse.webui.edge import forms, visit
+from posthouse.webui.edge.access import needs
+from posthouse.webui.edge.rendering import form_again, page, page_or_part
+
+blueprint = Blueprint("pools", __name__)
+
+
+@blueprint.get("/operator/pools")
+@needs(permissions.MANAGE)
+def index() -> Response:
+    """Show all pools with their routes and how they do."""
+    return page_or_part("operator/pools.html", "live", refusal=None, **_values())
+
+
+def _values() -> dict[str, Any]:
+    scope = visit.scope()
+    with transaction(scope):
+        return {"pools": queries.list_pools(scope), "resellers": accounts.list_resellers(scope), "typed": request.form}
+
+
+@blueprint.get("/reseller/pools")
+@needs(permissions.READ)
+def reseller() -> Response:
+    """Show the pools that the reseller's tenants send through."""
+    scope = visit.scope()
+    with transaction(scope):
+        found = queries.list_pools(scope)
+    return page("reseller/pools.html", pools=found)
+
+
+@blueprint.post("/operator/pools")
+@needs(permissions.MANAGE)
+def create() -> Response:
+    """Make a pool."""
+    return _change(
+        lambda scope: services.create_pool(scope, name=forms.text("name"), kind=forms.text("kind")), "The pool is there. Now add a route."
+    )
+
+
+@blueprint.post("/operator/pools/<pid('pol'):pool_id>/routes")
+@needs(permissions.MANAGE)
+def add_route(pool_id: int) -> Response:
+    """Add a route to a pool."""
+
+    def act(scope: Any) -> None:
+        services.add_route(
+            scope,
+            pool_id=pool_id,
+            name=forms.text("name"),
+            host=forms.text("host").strip(),
+            port=forms.number("port", least=1, most=65535, label="The port") or 25,
+            tls=forms.text("tls"),
+            username=forms.text("username"),
+            password=forms.text("password"),
+            max_connections=forms.number("max_connections", least=1, most=1000, label="Connections") or 10,
+            weight=forms.number("weight", least=1, most=1000, label="The weight") or 1,
+        )
+
+    return _change(act, "The route is in use from now on.")
+
+
+@blueprint.post("/operator/routes/<pid('rte'):route_id>/state")
+@needs(permissions.MANAGE)
+def set_route_state(route_id: int) -> Response:
+    """Pause a route or let it go on."""
+    return _change(
+        lambda scope: services.set_route_state(scope, route_id=route_id, state=forms.text("state")), "Done; it holds within seconds."
+    )
+
+
+@blueprint.post("/operator/pools/<pid('pol'):pool_id>/grant")
+@needs(permissions.MANAGE)
+def grant(pool_id: int) -> Response:
+    """Let a reseller's tenants use a pool."""
+
+    def act(scope: Any) -> None:
+        try:
+            reseller_id = ids.decode("rsl", forms.text("reseller"))
+        except Missing:
+            raise Invalid("choice_unknown", "Choose a reseller from the list.", field="reseller") from None
+        accounts.get_reseller(scope, reseller_id)
+        services.grant_pool(scope, pool_id=pool_id, reseller_id=reseller_id, stream=forms.text("stream"), default=forms.flag("default"))
+
+    return _change(act, "Granted.")
+
+
+def _change(act: Any, said: str) -> Response:
+    scope = visit.scope()
+    try:
+        with transaction(scope):
+            act(scope)
+    except AppError as refusal:
+        if refusal.kind == "missing":
+            raise
+        return form_again("operator/pools.html", refusal, **_values())
+    flash(said, "success")
+    return redirect("/operator/pools", 303)
