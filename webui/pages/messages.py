@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
@@ -32,5 +34,5 @@ def show(message_id: int) -> Response:
     """Show one message and its history."""
     scope = visit.scope()
     with transaction(scope):
-        values = {"message": queries.get_message(scope, message_id), "history": queries.history(scope, message_id)}
+        values: dict[str, Any] = {"message": queries.get_message(scope, message_id), "history": queries.history(scope, message_id)}
     return page("messages/show.html", **values)
