@@ -14,6 +14,12 @@ from posthouse.webui.edge.navigation import Group, Item, offer
 
 def offer_menus() -> None:
     """Set the menus; may be repeated."""
+    _offer_operator()
+    _offer_reseller()
+    _offer_tenant()
+
+
+def _offer_operator() -> None:
     offer(
         Reach.OPERATOR,
         Group("", (Item("Overview", "/", "home"), Item("Resellers", "/operator/resellers", "building-store", tenants.READ_INSTALLATION))),
@@ -27,6 +33,9 @@ def offer_menus() -> None:
             ),
         ),
     )
+
+
+def _offer_reseller() -> None:
     offer(
         Reach.RESELLER,
         Group("", (Item("Overview", "/", "home"), Item("Tenants", "/reseller/tenants", "building", tenants.READ_TENANTS))),
@@ -41,6 +50,9 @@ def offer_menus() -> None:
             ),
         ),
     )
+
+
+def _offer_tenant() -> None:
     offer(
         Reach.TENANT,
         Group("", (Item("Home", "/", "home"), Item("Campaigns", "/campaigns", "send", sending.READ_CAMPAIGNS))),
