@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from posthouse.platform import clock, logs
+from posthouse.platform import clock, logs, stopping
 from posthouse.platform.app import bell, house, running_app
 from posthouse.platform.db import session, transaction
 from posthouse.platform.errors import AppError
@@ -23,7 +23,7 @@ from posthouse.platform.tables import JobRow
 
 CLAIM = timedelta(seconds=30)  # a claim lapses so soon after its worker's death; a live worker extends it
 EXTEND_EVERY_SECONDS = 8.0
-WAIT_SECONDS = 2.0
+WAIT_SECONDS = 1.0
 ERROR_LENGTH = 2_000
 
 _CLAIM = sa.text(
@@ -49,7 +49,7 @@ def owner_name() -> str:
 
 def work_jobs(until: float) -> None:
     """Run due jobs of the general queue until the monotonic instant `until`, waiting on the bell in between."""
-    while clock.monotonic() < until:
+    while clock.monotonic() < until and not stopping.asked.is_set():
         if run_one(QUEUE):
             continue
         bell().wait(QUEUE, min(WAIT_SECONDS, max(until - clock.monotonic(), 0.01)))

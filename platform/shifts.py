@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
-from posthouse.platform import clock, logs
+from posthouse.platform import clock, logs, stopping
 from posthouse.platform.app import create_core, house, settings
 from posthouse.platform.db import dispose_after_fork
 from posthouse.platform.scope import Scope
@@ -29,6 +29,14 @@ RESULT_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 
 _forked_app: Flask | None = None
+
+
+class ShiftWorker(Worker):
+    """A worker that passes SIGTERM on to the shift at work, which then finishes what is begun; RQ alone would wait it out."""
+
+    def handle_warm_shutdown_request(self) -> None:
+        if self.horse_pid:
+            self.kill_horse(signal.SIGTERM)
 
 
 def offer_shifts(_scope: Scope) -> None:
@@ -56,11 +64,14 @@ def offer(name: str) -> None:
 def work(name: str) -> None:
     """Work one shift; RQ calls it in the forked child."""
     _end_with_parent()
+    stopping.heed_signals()
     app = _app()
     dispose_after_fork(app)
     with app.app_context(), logs.bound_contextvars(queue=name):
         shift = house().shifts[name]
         shift.run(clock.monotonic() + shift.seconds)
+        if stopping.asked.is_set():
+            return
         try:
             offer(name)
         except RedisError as problem:
@@ -101,5 +112,5 @@ def run_worker(app: Flask, name: str) -> None:
     prepare(app)
     connection = rq_connection(app.extensions["posthouse_settings"].redis_url)
     queue = Queue(name, connection=connection, serializer=JSONSerializer)
-    worker = Worker([queue], connection=connection, serializer=JSONSerializer, maintenance_interval=60)
+    worker = ShiftWorker([queue], connection=connection, serializer=JSONSerializer, maintenance_interval=60)
     worker.work(logging_level="WARNING")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from posthouse.platform import clock, logs
 
-STOP_SECONDS = 7.0  # then what still lives is killed; the embedded services need the rest of ten seconds
+STOP_SECONDS = 5.0  # then what still lives is killed; the embedded services need the rest of ten seconds
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 SETTLED_SECONDS = 60.0  # a process that lived so long begins again with the first pause

@@ -12,7 +12,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from flask import Flask
 
-from posthouse.platform import clock, logs
+from posthouse.platform import clock, logs, stopping
 from posthouse.platform.app import bell, running_app, settings
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
@@ -77,6 +77,7 @@ class LaneWorker:
             await asyncio.gather(*(outlet.close() for outlet in self._outlets.values()))
 
     def _end_now(self) -> None:
+        stopping.asked.set()
         self._until = clock.monotonic()
         for consignment in self._at_work:
             consignment.release()
