@@ -11,9 +11,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("platform", "tenants", "billing", "sending", "inbound", "webui")
-LONGEST_FILE = 400
+LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 # Present exceptions, to shrink: mostly the text of a bounce.
+LONG_FILES = {"sending/simulator/bounces/standard.py", "sending/simulator/smtp.py"}
 LONG_FUNCTIONS = {"sending/simulator/bounces/standard.py:postfix", "sending/simulator/bounces/standard.py:exchange"}
 
 
@@ -50,7 +51,7 @@ def test_what_has_one_home_stays_there(pattern, homes):
 
 def test_files_and_functions_stay_small():
     long_files = {_name(path) for path in SOURCES if len(path.read_text().splitlines()) > LONGEST_FILE}
-    assert long_files == set()
+    assert long_files == LONG_FILES
     found = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -64,4 +65,4 @@ def test_locks_name_no_registry():
         if path.name in {"package-lock.json", ".npmrc"} or path.parent.name == "requirements":
             text = path.read_text()
             assert '"resolved"' not in text, path
-            assert not re.search(r"--(extra-)?index-url|--find-links", text), path
+            assert not re.search(r"--(extra-index|index|find)-(url|links)", text), path

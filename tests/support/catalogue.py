@@ -22,7 +22,7 @@ QUERIES: dict[str, str] = {
     " AND a.attname IN ('tenant_id', 'reseller_id') AND NOT a.attisdropped)",
     "table with two scope columns": f"SELECT s.relname FROM ({SCOPED}) s GROUP BY 1 HAVING count(*) > 1",
     "unique key without scope column first": f"SELECT i.indexrelid::regclass::text FROM pg_index i JOIN ({SCOPED}) s ON s.oid = i.indrelid"
-    " WHERE i.indisunique AND i.indkey[0] <> s.attnum",
+    " WHERE (i.indisunique OR i.indisexclusion) AND i.indkey[0] <> s.attnum",
     "foreign key without scope column": f"SELECT k.conname FROM pg_constraint k JOIN ({SCOPED}) s ON s.oid = k.conrelid"
     f" JOIN ({SCOPED}) t ON t.oid = k.confrelid WHERE k.contype = 'f' AND s.scope = t.scope"
     " AND NOT EXISTS (SELECT FROM generate_subscripts(k.conkey, 1) g WHERE k.conkey[g] = s.attnum AND k.confkey[g] = t.attnum)",
@@ -30,9 +30,17 @@ QUERIES: dict[str, str] = {
     " AND (c.relkind = 'm' OR (c.relkind = 'v' AND NOT coalesce(c.reloptions @> ARRAY['security_invoker=true'], false)))",
     "definer function with a free search path": "SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
     " WHERE n.nspname = 'public' AND p.prosecdef AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, public'], false)",
+    # A definer function sees across tenants: it belongs to posthouse_lookup, and only those who are named may call it.
+    "definer function of another or for everybody": "SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+    " WHERE n.nspname = 'public' AND p.prosecdef AND (pg_get_userbyid(p.proowner) <> 'posthouse_lookup' OR EXISTS (SELECT"
+    " FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g WHERE g.grantee = 0))",
     "grant that steps over the wall": "SELECT grantee || ' ' || privilege_type || ' ' || table_name FROM information_schema.role_table_grants"
     " WHERE table_schema = 'public' AND grantee IN ('PUBLIC', 'posthouse_app', 'posthouse_worker', 'posthouse_edge', 'posthouse_sched',"
-    " 'posthouse_operator') AND privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER')",
+    " 'posthouse_lookup', 'posthouse_operator') AND privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER')",
+    # Roles with policies of their own see across tenants, so nobody may become one; the owner only hands functions over.
+    "role that may become another": "SELECT m.rolname || ' may become ' || r.rolname FROM pg_auth_members a"
+    " JOIN pg_roles m ON m.oid = a.member JOIN pg_roles r ON r.oid = a.roleid WHERE m.rolname LIKE 'posthouse\\_%'"
+    " AND (m.rolname, r.rolname) <> ('posthouse_owner', 'posthouse_lookup')",
     "role above the wall": "SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('posthouse_app', 'posthouse_worker', 'posthouse_edge',"
     " 'posthouse_sched', 'posthouse_operator', 'posthouse_lookup') AND (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole"
     " OR pg_has_role(r.rolname, 'posthouse_owner', 'MEMBER'))",
@@ -51,6 +59,9 @@ FAULTS: dict[str, str] = {
     " ALTER TABLE subscription ADD CONSTRAINT leak FOREIGN KEY (contact_id) REFERENCES contact (id)",
     "view without security_invoker": "CREATE VIEW leak AS SELECT * FROM contact",
     "definer function with a free search path": "CREATE FUNCTION leak() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT 1::bigint'",
+    "definer function of another or for everybody": "CREATE FUNCTION leak() RETURNS bigint LANGUAGE sql SECURITY DEFINER"
+    " SET search_path = pg_catalog, public AS 'SELECT 1::bigint'",
+    "role that may become another": "GRANT posthouse_operator TO posthouse_app",
     "grant that steps over the wall": "GRANT TRUNCATE ON contact TO posthouse_app",
     "role above the wall": "ALTER ROLE posthouse_app BYPASSRLS",
     "index that row security switches off": "CREATE INDEX leak ON contact (tenant_id, lower(email))",
