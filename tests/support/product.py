@@ -109,6 +109,13 @@ class Product:
                 process.wait(20)
 
 
+def free_port() -> int:
+    """Return a port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def make_product(folder: Path) -> Product:
     """Choose free ports; nothing is started yet."""
     folder.chmod(0o711)
