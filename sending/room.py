@@ -7,7 +7,7 @@ from posthouse.platform.manifest import Room
 from posthouse.sending import permissions
 from posthouse.sending.campaigns import jobs as campaign_jobs
 from posthouse.sending.campaigns.services import CALL_OFF_JOB, EXPAND_JOB, WATCH_JOB
-from posthouse.sending.delivery.jobs import SHIFTS, TICKS
+from posthouse.sending.delivery.jobs import HANDLERS, SHIFTS, TICKS
 from posthouse.sending.domains import jobs as domain_jobs
 from posthouse.sending.domains.services import CHECK_JOB
 from posthouse.sending.pools.permissions import PERMISSIONS as POOLS
@@ -32,6 +32,7 @@ ROOM = Room(
         Job(WATCH_JOB, campaign_jobs.watch_campaign),
     ],
     periodic=[PeriodicJob(SORT_JOB, tracking_jobs.sort_hits, every_seconds=5)],
+    handlers=HANDLERS,
     shifts=SHIFTS,
     ticks=TICKS,
     commands=[SIMULATOR],

@@ -59,3 +59,10 @@ class ContactUnsubscribed(Event):
     contact_id: int
     list_id: int | None
     message_id: int | None
+
+
+@dataclass(frozen=True)
+class WeightChanged(Event):
+    """A tenant's share of what many share is another one; read the present one, since news may overtake each other."""
+
+    tenant_id: int

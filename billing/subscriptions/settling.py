@@ -22,6 +22,7 @@ from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
 from posthouse.tenants.accounts.queries import own_tenant
 from posthouse.tenants.accounts.services import set_state
+from posthouse.tenants.quotas.allowances import set_contacts, set_weight
 from posthouse.tenants.quotas.services import set_allowance
 
 PERIODS = ("month", "day", "hour")
@@ -153,6 +154,8 @@ def _allow(scope: Scope, plan: PlanCard) -> None:
     allowed = (plan.allowances.messages_month, plan.allowances.messages_day, plan.allowances.messages_hour)
     for period, number in zip(PERIODS, allowed, strict=True):
         set_allowance(scope, layer="tenant", owner_id=scope.tenant, period=period, allowed=number)
+    set_contacts(scope, plan.allowances.contacts)
+    set_weight(scope, plan.weight)
 
 
 def locked(scope: Scope) -> TenantSubscription | None:

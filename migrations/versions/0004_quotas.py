@@ -1,8 +1,9 @@
-"""Makes the quota ledger: limits, windows and entries, the same three tables at operator, reseller and tenant."""
+"""Makes the quota ledger (limits, windows and entries, the same three tables at operator, reseller and tenant) and standing allowances."""
 
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
+from alembic import op
 
 from posthouse.platform.schema import EVERYTHING, Grants, Index, drop_tables, platform_table, reseller_table, tenant_table
 
@@ -19,6 +20,7 @@ def upgrade() -> None:
     _ledger("operator", _platform, limit=Grants(worker="select", operator=EVERYTHING))
     _ledger("reseller", reseller_table, limit=Grants(app="select", worker="select", operator=EVERYTHING))
     _ledger("tenant", _tenant, limit=Grants(app=EVERYTHING, worker=EVERYTHING))
+    _standing()
 
 
 def _platform(name: str, *columns: sa.Column[object], **more: object) -> None:
@@ -72,6 +74,34 @@ def _ledger(layer: str, make: Callable[..., None], *, limit: Grants) -> None:
     )
 
 
+def _standing() -> None:
+    """Keep what a tenant is allowed at any time rather than per period, and count its contacts as they come and go."""
+    tenant_table(
+        "tenant_allowance",
+        sa.Column("weight", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("contacts", sa.BigInteger),
+        sa.Column("contacts_stored", sa.BigInteger, nullable=False, server_default="0"),
+        checks=[("weight", "weight BETWEEN 1 AND 1000"), ("contacts", "contacts >= 0"), ("stored", "contacts_stored >= 0")],
+        grants=_MADE_BY_WORK,
+        anchored=False,
+        with_id=False,
+        storage="fillfactor = 20",
+    )
+    for event, sign, table in (("INSERT", "", "NEW"), ("DELETE", "-", "OLD")):
+        name = f"contact_counted_{event.lower()}"
+        op.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $function$ BEGIN"
+            " INSERT INTO tenant_allowance AS a (tenant_id, contacts_stored) SELECT m.tenant_id, 0 FROM moved m GROUP BY m.tenant_id"
+            " ORDER BY m.tenant_id ON CONFLICT (tenant_id) DO NOTHING;"
+            f" UPDATE tenant_allowance a SET contacts_stored = a.contacts_stored + m.number"
+            f" FROM (SELECT tenant_id, {sign}count(*) AS number FROM moved GROUP BY tenant_id) m WHERE a.tenant_id = m.tenant_id;"
+            " RETURN NULL; END $function$"
+        )
+        op.execute(
+            f"CREATE TRIGGER {name} AFTER {event} ON contact REFERENCING {table} TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
+        )
+
+
 def _select_above(layer: str) -> str:
     return "select" if layer == "reseller" else ""
 
@@ -86,5 +116,9 @@ def _starts() -> Sequence[sa.Column[object]]:
 
 def downgrade() -> None:
     """Drop what this revision names."""
+    for event in ("insert", "delete"):
+        op.execute(f"DROP TRIGGER contact_counted_{event} ON contact")
+        op.execute(f"DROP FUNCTION contact_counted_{event}()")
+    drop_tables("tenant_allowance")
     for layer in ("tenant", "reseller", "operator"):
         drop_tables(*(f"{layer}_quota_{part}" for part in ("entry", "window", "limit")))

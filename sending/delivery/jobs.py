@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+from posthouse.platform.db import transaction
+from posthouse.platform.events import Handler
 from posthouse.platform.jobs import Shift, Tick
 from posthouse.platform.scope import Scope
-from posthouse.sending.delivery import lane, sweeper
+from posthouse.sending.delivery import lane, sweeper, turns
+from posthouse.tenants.events import WeightChanged
+from posthouse.tenants.quotas import allowances
 
 STREAMS = ("marketing", "transactional")
 
@@ -19,6 +23,15 @@ def _sweep(scope: Scope) -> None:
     sweeper.sweep(scope)
 
 
+def take_weight(scope: Scope, _event: WeightChanged) -> None:
+    """Give a tenant's lanes its present share. May be repeated, and in any order."""
+    with transaction(scope):
+        weight = allowances.weight(scope)
+        for stream in STREAMS:
+            turns.set_weight(scope, stream=stream, weight=weight)
+
+
+HANDLERS = [Handler(WeightChanged, "lanes", take_weight)]
 SHIFTS = [Shift(stream, partial(lane.work, stream)) for stream in STREAMS]
 TICKS = [
     Tick("sending.sweep", _sweep, 1.0),

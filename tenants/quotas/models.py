@@ -1,4 +1,4 @@
-"""Tables of the quota ledger: three of the same shape at each layer."""
+"""Tables of the quota ledger, three of the same shape at each layer, and of what is allowed at any time."""
 
 from __future__ import annotations
 
@@ -100,3 +100,13 @@ class TenantQuotaEntry(_OfTenant, _Entry, Model):
     """One lease's part in its tenant's windows."""
 
     __tablename__ = "tenant_quota_entry"
+
+
+class TenantAllowance(_OfTenant, Model):
+    """What a tenant is allowed at any time. `contacts` None is no limit; the database counts `contacts_stored` itself (0004_quotas)."""
+
+    __tablename__ = "tenant_allowance"
+
+    weight: Mapped[int] = mapped_column(server_default="1")
+    contacts: Mapped[BigId | None]
+    contacts_stored: Mapped[BigId] = mapped_column(server_default="0")

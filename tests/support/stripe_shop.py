@@ -35,12 +35,13 @@ class Shop:
     def books(self):
         return self.double.house.books(self.key)
 
-    def plan(self, name="Medium", *, minor=2990, month=10_000, **more) -> PlanCard:
+    def plan(self, name="Medium", *, minor=2990, month=10_000, contacts=None, **more) -> PlanCard:
         """Make a plan and put it on sale."""
+        allowed = Allowances(messages_month=month, messages_day=1_000, contacts=contacts)
         with transaction(self.reseller.scope):
             made = create_plan(
                 self.reseller.scope,
-                NewPlan(name=name, price=Money(minor, "eur"), allowances=Allowances(messages_month=month, messages_day=1_000), **more),
+                NewPlan(name=name, price=Money(minor, "eur"), allowances=allowed, **more),
             )
         return offer_plan(self.reseller.scope, made.id)
 

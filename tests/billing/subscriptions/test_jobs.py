@@ -20,6 +20,7 @@ from posthouse.platform.errors import OutsideFailure
 from posthouse.platform.runner import run_due
 from posthouse.platform.scope import system
 from posthouse.tenants.accounts.services import set_state
+from posthouse.tenants.quotas import allowances
 
 T0 = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -349,3 +350,12 @@ def test_another_resellers_scope_acts_on_nothing(shop, world):
     jobs.reconcile_account(world.b.scope, account_id=shop.account.id)
     assert shop.state(world.a1) == (None, "active")
     assert {state for _, state, _ in shop.events()} == {"received"}
+
+
+def test_contacts_and_weight_follow_the_plan(shop, world, at):
+    """What a plan allows at any time holds with the plan, and another plan's replaces it."""
+    shop.subscribe(world.a1, shop.plan(weight=4, contacts=500))
+    with transaction(world.a1.scope):
+        assert (allowances.contacts(world.a1.scope).allowed, allowances.weight(world.a1.scope)) == (500, 4)
+    with transaction(world.a2.scope):
+        assert (allowances.contacts(world.a2.scope).allowed, allowances.weight(world.a2.scope)) == (None, 1)
