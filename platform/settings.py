@@ -174,6 +174,13 @@ def describe() -> list[Described]:
     ]
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables from which `load` reads these settings again; what stands at its default is left out."""
+    plain = Settings()
+    named = {f.name: getattr(settings, f.name) for f in fields(Settings) if getattr(settings, f.name) != getattr(plain, f.name)}
+    return {PREFIX + name.upper(): "yes" if value is True else "no" if value is False else str(value) for name, value in named.items()}
+
+
 def from_environment() -> Settings:
     """Read the settings of this process. Raises: WrongSetting."""
     return load(os.environ)

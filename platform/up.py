@@ -17,7 +17,7 @@ from posthouse.platform.embedded import postgres, redis
 from posthouse.platform.embedded.places import CannotStart
 from posthouse.platform.migrate import migrate
 from posthouse.platform.secrets import ensure_key_file, load_keyring
-from posthouse.platform.settings import Settings, WrongSetting, environment
+from posthouse.platform.settings import Settings, WrongSetting, as_environment, environment
 from posthouse.platform.supervisor import Supervisor
 
 
@@ -56,14 +56,7 @@ def running_services(settings: Settings) -> Iterator[Settings]:
 
 def supervisor(settings: Settings) -> Supervisor:
     """Declare the processes of the product."""
-    made = Supervisor(
-        {
-            **environment(),
-            "POSTHOUSE_DATA": str(settings.data),
-            "POSTHOUSE_DATABASE_URL": settings.database_url,
-            "POSTHOUSE_REDIS_URL": settings.redis_url,
-        }
-    )
+    made = Supervisor({**environment(), **as_environment(settings)})
     made.keep("web", "web")
     made.keep("scheduler", "scheduler")
     made.keep("inbound", "inbound")
