@@ -1,0 +1,55 @@
+"""A browser for the journeys, and the web application on a port with the usual small world."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+from browser import ARGUMENTS, chromium, watched
+from playwright.sync_api import sync_playwright
+from product import free_port
+from werkzeug.serving import make_server
+from world import make_world
+
+from posthouse.platform.app import create_core
+from posthouse.webui.app import create_app
+
+
+@pytest.fixture
+def address(settings):
+    """The web application on a port, with the usual small world."""
+    port = free_port()
+    served = replace(settings, public_url=f"http://127.0.0.1:{port}")
+    core, web = create_core(served, process="command"), create_app(served)
+    with core.app_context():
+        world = make_world()
+        server = make_server("127.0.0.1", port, web, threaded=True)
+        running = threading.Thread(target=server.serve_forever, daemon=True)
+        running.start()
+        yield served.public_url, world
+        server.shutdown()
+        running.join()
+        server.server_close()
+    for app in (core, web):
+        with app.app_context():
+            for engine in app.extensions["sqlalchemy"].engines.values():
+                engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def chrome():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(chrome, request):
+    """A page that gathers its complaints: (scheme, width, height) by indirect parameter, else a wide screen in the light."""
+    scheme, width, height = getattr(request, "param", ("light", 1440, 900))
+    context = chrome.new_context(color_scheme=scheme, viewport={"width": width, "height": height}, accept_downloads=True)
+    context.set_default_timeout(15_000)
+    yield watched(context.new_page())
+    context.close()
