@@ -11,6 +11,7 @@ from typing import Any
 from posthouse.inbound.parsing.cards import Kind, Understood
 from posthouse.inbound.parsing.headers import addresses
 from posthouse.inbound.parsing.reading import read
+from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
 from posthouse.platform.errors import Invalid
 from posthouse.sending.replies.cards import Stage
 from posthouse.sending.replies.reading import find_stage
@@ -74,6 +75,8 @@ def _mail(found: Understood) -> dict[str, Any]:
             for one in found.outcomes
         ]
         answer["recipients"] = [one.recipient for one in found.outcomes if one.recipient]
+    if found.report is not None:
+        answer |= _report(found.report)
     if found.kind is Kind.AUTO_REPLY:
         answer["recipients"] = addresses(found.sender)[:1]
     if found.feedback is not None:
@@ -83,3 +86,15 @@ def _mail(found: Understood) -> dict[str, Any]:
             "recipients": list(found.feedback.recipients),
         }
     return answer
+
+
+def _report(report: DmarcReport | TlsReport) -> dict[str, Any]:
+    named = {"org": report.org, "report_id": report.report_id, "domain": report.domain, "begin": report.begin, "end": report.end}
+    if isinstance(report, DmarcReport):
+        return {**named, "records": len(report.rows), "messages": report.messages}
+    return {
+        **named,
+        "policies": len(report.policies),
+        "success": sum(policy.success for policy in report.policies),
+        "failure": sum(policy.failure for policy in report.policies),
+    }

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
+
 
 class Kind(StrEnum):
     """What a mail that came in is."""
@@ -66,6 +68,7 @@ class Understood:
     sender: str = ""
     outcomes: tuple[Outcome, ...] = ()
     feedback: Feedback | None = None
+    report: DmarcReport | TlsReport | None = None
     ids: Ids = field(default_factory=Ids)
     automatic: bool = False
     trouble: str | None = None

@@ -5,25 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from posthouse.inbound.parsing.arf import is_authentication_notice, read_feedback
+from posthouse.inbound.parsing.attachments import may_hold_report, read_attached, read_report_file
 from posthouse.inbound.parsing.autoreply import is_auto_reply, is_marked_automatic, speaks_automatically
 from posthouse.inbound.parsing.bounces import looks_returned, read_status_report, read_written_report
 from posthouse.inbound.parsing.cards import Feedback, Kind, Understood
 from posthouse.inbound.parsing.ids import find_ids, of_address
 from posthouse.inbound.parsing.letter import Letter, read_letter
 from posthouse.inbound.parsing.notices import complaint_of, outcomes_of, read_notice
+from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
 from posthouse.inbound.parsing.unsubscribe import asks_to_leave
 
 _DMARC = re.compile(r"report[ _-]?domain:|dmarc aggregate|\bdmarc\b.{0,40}report|report.{0,40}\bdmarc\b", re.IGNORECASE)
-_PACKED = (
-    "application/gzip",
-    "application/x-gzip",
-    "application/zip",
-    "application/x-zip-compressed",
-    "application/x-zip",
-    "application/xml",
-    "text/xml",
-    "application/octet-stream",
-)
 
 
 def read(raw: bytes, envelope_recipients: tuple[str, ...] = ()) -> Understood:
@@ -32,6 +24,9 @@ def read(raw: bytes, envelope_recipients: tuple[str, ...] = ()) -> Understood:
     `envelope_recipients` are the addresses of RCPT, empty when unknown. The order of questions matters: reports are often
     marked as automatic answers too, so they are asked for first.
     """
+    alone = read_report_file(raw)
+    if alone is not None:
+        return _report(alone, "report-file")
     letter = read_letter(raw)
     found = next(
         (answer for ask in QUESTIONS if (answer := ask(letter, envelope_recipients)) is not None), Understood(Kind.UNKNOWN, "nothing-known")
@@ -42,7 +37,7 @@ def read(raw: bytes, envelope_recipients: tuple[str, ...] = ()) -> Understood:
         sender=letter.sender,
         ids=find_ids(letter, envelope_recipients),
         automatic=is_marked_automatic(letter),
-        trouble=letter.mail.trouble,
+        trouble=letter.mail.trouble or found.trouble,
     )
 
 
@@ -73,14 +68,21 @@ def _receipt(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
     return Understood(Kind.RECEIPT, "disposition-notification") if is_receipt else None
 
 
-def _dmarc(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
-    packed = any(part.content_type in _PACKED for part in letter.mail.parts)
+def _attached(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
+    if letter.status_parts:
+        return None  # a returned mail may bring anything in its original
+    report = read_attached(letter)
+    if report is not None:
+        return _report(report, "report-attached")
+    if letter.report_type == "tlsrpt" or any(part.content_type.startswith("application/tlsrpt") for part in letter.mail.parts):
+        return Understood(Kind.TLS_REPORT, "tlsrpt-type")
+    packed = any(may_hold_report(part) for part in letter.mail.parts)
     return Understood(Kind.DMARC_REPORT, "dmarc-subject") if packed and _DMARC.search(letter.subject) else None
 
 
-def _tls(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
-    is_report = letter.report_type == "tlsrpt" or any(part.content_type.startswith("application/tlsrpt") for part in letter.mail.parts)
-    return Understood(Kind.TLS_REPORT, "tlsrpt-type") if is_report else None
+def _report(report: DmarcReport | TlsReport, rule: str) -> Understood:
+    kind = Kind.DMARC_REPORT if isinstance(report, DmarcReport) else Kind.TLS_REPORT
+    return Understood(kind, rule, report=report, trouble=report.trouble, automatic=True)
 
 
 def _status_report(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
@@ -117,8 +119,7 @@ QUESTIONS: tuple[Callable[[Letter, tuple[str, ...]], Understood | None], ...] = 
     _notice,
     _complaint,
     _receipt,
-    _tls,
-    _dmarc,
+    _attached,
     _status_report,
     _written_report,
     _auto_reply,
