@@ -13,8 +13,9 @@ READ_INSTALLATION = Permission("installation:read", "See resellers and the state
 MANAGE_RESELLERS = Permission("resellers:manage", "Open, suspend and close resellers, and enter them.", Reach.OPERATOR, ("admin",))
 READ_OPERATOR_AUDIT = Permission("operator_audit:read", "Read the operator's audit.", Reach.OPERATOR, ("admin",))
 
-ENTER_TENANTS = Permission(
-    "tenants:enter", "Work inside a tenant on its behalf, on the record.", Reach.RESELLER, ("owner", "admin", "support")
+ENTER_TENANTS = Permission("tenants:enter", "Look at a tenant from inside, on the record.", Reach.RESELLER, ("owner", "admin", "support"))
+ACT_IN_TENANTS = Permission(
+    "tenants:act", "Change things inside a tenant on its behalf, on the record.", Reach.RESELLER, ("owner", "admin")
 )
 MANAGE_BRAND = Permission("brand:manage", "Change name, colours and logo.", Reach.RESELLER, ("owner", "admin"))
 MANAGE_RESELLER_PEOPLE = Permission("reseller_people:manage", "Add and remove the reseller's people.", Reach.RESELLER, ("owner", "admin"))
@@ -33,6 +34,7 @@ PERMISSIONS = [
     MANAGE_RESELLERS,
     READ_OPERATOR_AUDIT,
     ENTER_TENANTS,
+    ACT_IN_TENANTS,
     MANAGE_BRAND,
     MANAGE_RESELLER_PEOPLE,
     MANAGE_TENANTS,

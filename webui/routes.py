@@ -17,6 +17,7 @@ from posthouse.webui.pages import (
     campaigns,
     contacts,
     domains,
+    entering,
     fields,
     help_pages,
     home,
@@ -74,6 +75,7 @@ def blueprints() -> list[Blueprint]:
         selling,
         pools,
         operator,
+        entering,
     ]
     return [
         assets.blueprint,

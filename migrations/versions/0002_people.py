@@ -84,6 +84,8 @@ def _tenants() -> None:
         " WITH CHECK (tenant_id = (SELECT nullif(current_setting('posthouse.tenant_id', true), '')::bigint))"
     )
     op.execute("GRANT SELECT, INSERT, UPDATE ON tenant_profile TO posthouse_app, posthouse_worker")
+    op.execute("CREATE POLICY across_lookup ON tenant_profile TO posthouse_lookup USING (true) WITH CHECK (true)")
+    op.execute("GRANT SELECT (tenant_id, timezone) ON tenant_profile TO posthouse_lookup")
 
 
 def _people() -> None:
@@ -94,6 +96,7 @@ def _people() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("password_hash", sa.Text, nullable=False),
         sa.Column("locale", sa.Text, nullable=False, server_default="en"),
+        sa.Column("timezone", sa.Text, nullable=False, server_default=""),
         sa.Column("created_at", _WHEN, nullable=False),
         sa.Column("signed_in_at", _WHEN),
         sa.Column("disabled_at", _WHEN),
@@ -137,7 +140,16 @@ def _sessions_and_keys() -> None:
         sa.Column("seen_at", _WHEN, nullable=False),
         sa.Column("expires_at", _WHEN, nullable=False),
         sa.Column("origin", sa.Text, nullable=False),
+        sa.Column("entered_from", sa.Text),
+        sa.Column("entered_mode", sa.Text),
+        sa.Column("entered_why", sa.Text),
+        sa.Column("entered_until", _WHEN),
         unique=[("token_hash",)],
+        checks=[
+            ("entered", "num_nulls(entered_from, entered_mode, entered_why, entered_until) IN (0, 4)"),
+            ("entered_from", "entered_from IN ('operator', 'reseller')"),
+            ("entered_mode", "entered_mode IN ('read', 'act')"),
+        ],
         indexes=[Index(("user_id",)), Index(("expires_at",))],
         grants=Grants(app=EVERYTHING, worker="select, delete", lookup="delete, select"),
     )
@@ -153,6 +165,20 @@ def _sessions_and_keys() -> None:
         sa.Column("revoked_at", _WHEN),
         unique=[("key_hash",)],
         grants=Grants(app="select, insert, update", worker="select, update", lookup="select"),
+    )
+    # Who from outside worked in the tenant: its own people read it here.
+    tenant_table(
+        "tenant_stay",
+        sa.Column("who", sa.Text, nullable=False),
+        sa.Column("user_id", sa.BigInteger, nullable=False),
+        sa.Column("mode", sa.Text, nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("entered_at", _WHEN, nullable=False),
+        sa.Column("until", _WHEN, nullable=False),
+        sa.Column("left_at", _WHEN),
+        checks=[("mode", "mode IN ('read', 'act')")],
+        indexes=[Index(("entered_at",))],
+        grants=Grants(app="select, insert, update (left_at)", worker="select"),
     )
     # Before the tenant is known a key is found by its hash alone; not unique, so it tells nobody of others' keys.
     op.create_index("ix_api_key_hash", "api_key", ["key_hash"])
@@ -186,8 +212,10 @@ def _lookups() -> None:
     )
     lookup_function(
         "lookup_user_by_id(p_id bigint)",
-        returns="TABLE (id bigint, email text, name text, password_hash text, locale text, disabled boolean)",
-        body="SELECT u.id, u.email, u.name, u.password_hash, u.locale, u.disabled_at IS NOT NULL FROM app_user u WHERE u.id = p_id",
+        returns="TABLE (id bigint, email text, name text, password_hash text, locale text, timezone text, disabled boolean)",
+        body=(
+            "SELECT u.id, u.email, u.name, u.password_hash, u.locale, u.timezone, u.disabled_at IS NOT NULL FROM app_user u WHERE u.id = p_id"
+        ),
         callers=("app", "worker", "operator"),
     )
     lookup_function(
@@ -206,6 +234,13 @@ def _lookups() -> None:
         volatility="VOLATILE",
     )
     lookup_function(
+        "people_set_timezone(p_id bigint, p_timezone text)",
+        returns="void",
+        body="UPDATE app_user SET timezone = p_timezone WHERE id = p_id",
+        callers=("app",),
+        volatility="VOLATILE",
+    )
+    lookup_function(
         "people_signed_in(p_id bigint, p_at timestamptz)",
         returns="void",
         body="UPDATE app_user SET signed_in_at = p_at WHERE id = p_id",
@@ -214,13 +249,14 @@ def _lookups() -> None:
     )
     lookup_function(
         "lookup_memberships(p_user_id bigint)",
-        returns="TABLE (reach text, reseller_id bigint, tenant_id bigint, role text, name text, state text)",
+        returns="TABLE (reach text, reseller_id bigint, tenant_id bigint, role text, name text, state text, timezone text)",
         body=(
-            "SELECT 'operator', NULL::bigint, NULL::bigint, m.role, ''::text, 'active'::text FROM operator_member m WHERE m.user_id = p_user_id"
-            " UNION ALL SELECT 'reseller', r.id, NULL, m.role, r.name, r.state FROM reseller_member m"
+            "SELECT 'operator', NULL::bigint, NULL::bigint, m.role, ''::text, 'active'::text, 'UTC'::text"
+            " FROM operator_member m WHERE m.user_id = p_user_id"
+            " UNION ALL SELECT 'reseller', r.id, NULL, m.role, r.name, r.state, 'UTC' FROM reseller_member m"
             " JOIN reseller r ON r.id = m.reseller_id WHERE m.user_id = p_user_id"
-            " UNION ALL SELECT 'tenant', t.reseller_id, t.id, m.role, t.name, t.state FROM tenant_member m"
-            " JOIN tenant t ON t.id = m.tenant_id WHERE m.user_id = p_user_id"
+            " UNION ALL SELECT 'tenant', t.reseller_id, t.id, m.role, t.name, t.state, coalesce(p.timezone, 'UTC') FROM tenant_member m"
+            " JOIN tenant t ON t.id = m.tenant_id LEFT JOIN tenant_profile p ON p.tenant_id = t.id WHERE m.user_id = p_user_id"
         ),
         callers=("app", "worker", "operator"),
     )
@@ -236,8 +272,11 @@ def _lookups() -> None:
     )
     lookup_function(
         "lookup_tenant(p_tenant_id bigint)",
-        returns="TABLE (reseller_id bigint, state text, name text)",
-        body="SELECT t.reseller_id, t.state, t.name FROM tenant t WHERE t.id = p_tenant_id",
+        returns="TABLE (reseller_id bigint, state text, name text, timezone text)",
+        body=(
+            "SELECT t.reseller_id, t.state, t.name, coalesce(p.timezone, 'UTC') FROM tenant t"
+            " LEFT JOIN tenant_profile p ON p.tenant_id = t.id WHERE t.id = p_tenant_id"
+        ),
         callers=("app", "worker", "edge", "sched", "operator"),
     )
     op.create_index("ix_tenant_id", "tenant", ["id"])
@@ -259,6 +298,7 @@ def downgrade() -> None:
         "lookup_user_by_id(bigint)",
         "people_add_user(text, text, text, text, timestamptz)",
         "people_set_password(bigint, text)",
+        "people_set_timezone(bigint, text)",
         "people_signed_in(bigint, timestamptz)",
         "lookup_memberships(bigint)",
         "lookup_api_key(bytea)",
@@ -269,6 +309,7 @@ def downgrade() -> None:
     drop_tables(
         "tenant_audit",
         "reseller_audit",
+        "tenant_stay",
         "api_key",
         "user_session",
         "tenant_member",

@@ -57,6 +57,7 @@ class TenantPlace:
     reseller_id: int
     state: str
     name: str
+    timezone: str
 
 
 def list_resellers(scope: Scope) -> list[ResellerCard]:
@@ -102,8 +103,12 @@ def get_profile(scope: Scope) -> ProfileCard:
 
 def place_of(scope: Scope, tenant_id: int) -> TenantPlace | None:
     """Look up whose a tenant is, from any scope; None when there is none such."""
-    found = session(scope).execute(sa.text("SELECT reseller_id, state, name FROM lookup_tenant(:id)"), {"id": tenant_id}).one_or_none()
-    return None if found is None else TenantPlace(tenant_id, found.reseller_id, found.state, found.name)
+    found = (
+        session(scope)
+        .execute(sa.text("SELECT reseller_id, state, name, timezone FROM lookup_tenant(:id)"), {"id": tenant_id})
+        .one_or_none()
+    )
+    return None if found is None else TenantPlace(tenant_id, found.reseller_id, found.state, found.name, found.timezone)
 
 
 def reseller_of_host(scope: Scope, host: str) -> int | None:

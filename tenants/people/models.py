@@ -60,3 +60,21 @@ class UserSession(PlatformRow):
     seen_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     origin: Mapped[str]
+    entered_from: Mapped[str | None]
+    entered_mode: Mapped[str | None]
+    entered_why: Mapped[str | None]
+    entered_until: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+
+
+class TenantStay(TenantRow):
+    """A stay of somebody from outside who worked in the tenant on its behalf."""
+
+    __tablename__ = "tenant_stay"
+
+    who: Mapped[str]
+    user_id: Mapped[int] = mapped_column(sa.BigInteger)
+    mode: Mapped[str]
+    why: Mapped[str]
+    entered_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    until: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    left_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))

@@ -30,6 +30,7 @@ class UserCard:
     name: str
     locale: str
     disabled: bool
+    timezone: str = ""  # empty: that of the place
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Membership:
     role: str
     name: str
     state: str
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,13 @@ class MemberCard:
 def find_user(scope: Scope, user_id: int) -> UserCard | None:
     """Look a person up by id, from any scope."""
     row = session(scope).execute(sa.text("SELECT * FROM lookup_user_by_id(:id)"), {"id": user_id}).one_or_none()
-    return None if row is None else UserCard(row.id, row.email, row.name, row.locale, row.disabled)
+    return None if row is None else UserCard(row.id, row.email, row.name, row.locale, row.disabled, row.timezone)
 
 
 def memberships(scope: Scope, user_id: int) -> list[Membership]:
     """List a person's places: operator first, then resellers, then tenants, each by name."""
     rows = session(scope).execute(sa.text("SELECT * FROM lookup_memberships(:id)"), {"id": user_id})
-    found = [Membership(Reach(row.reach), row.reseller_id, row.tenant_id, row.role, row.name, row.state) for row in rows]
+    found = [Membership(Reach(row.reach), row.reseller_id, row.tenant_id, row.role, row.name, row.state, row.timezone) for row in rows]
     order = [Reach.OPERATOR, Reach.RESELLER, Reach.TENANT]
     return sorted(found, key=lambda one: (order.index(one.reach), one.name))
 

@@ -12,7 +12,7 @@ from posthouse.platform.db import session
 from posthouse.platform.errors import Conflict, Forbidden, Invalid, missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
-from posthouse.tenants.accounts.rules import clean_name
+from posthouse.tenants.accounts.rules import clean_name, clean_timezone
 from posthouse.tenants.contacts.addresses import AddressRefused, parse
 from posthouse.tenants.people.passwords import hash_password, matches
 from posthouse.tenants.people.queries import MEMBERS, MemberRow
@@ -93,6 +93,12 @@ def change_own_password(scope: Scope, user_id: int, *, present: str, new: str) -
         raise Invalid("password_wrong", "The present password is not right.", field="present")
     session(scope).execute(sa.text("SELECT people_set_password(:id, :hash)"), {"id": user_id, "hash": hash_password(new)})
     audit.record(scope, verb="password.changed", subject="user", subject_id=user_id)
+
+
+def set_own_timezone(scope: Scope, user_id: int, timezone: str) -> None:
+    """Choose the zone in which times are shown to a person, from any scope; empty is that of the place. Raises: Invalid."""
+    zone = clean_timezone(timezone) if timezone else ""
+    session(scope).execute(sa.text("SELECT people_set_timezone(:id, :zone)"), {"id": user_id, "zone": zone})
 
 
 def _check_role(scope: Scope, role: str) -> None:

@@ -19,7 +19,8 @@ from posthouse.platform.db import session
 from posthouse.platform.errors import Forbidden, Invalid, LimitReached, missing
 from posthouse.platform.permissions import Permission
 from posthouse.platform.scope import Actor, Reach, Scope
-from posthouse.tenants.people import queries
+from posthouse.tenants.people import inside, queries
+from posthouse.tenants.people.inside import Inside, Stay
 from posthouse.tenants.people.models import UserSession
 from posthouse.tenants.people.passwords import matches
 from posthouse.tenants.people.services import normal_email
@@ -38,13 +39,14 @@ _REFUSED = Invalid("sign_in_refused", "The address or the password is not right.
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A browser's session as the edge needs it. `reach` None: the person has not chosen a place yet."""
+    """A browser's session as the edge needs it. `reach` None: the person has not chosen a place yet. `stay` None: the place is their own."""
 
     session_id: int
     user_id: int
     reach: Reach | None
     reseller_id: int | None
     tenant_id: int | None
+    stay: Stay | None = None
 
 
 def check_rate(email: str, origin: str) -> None:
@@ -98,26 +100,59 @@ def start_session(scope: Scope, user_id: int, origin: str) -> str:
 
 
 def _new_session(scope: Scope, user_id: int, place: queries.Membership | None, origin: str) -> str:
+    if place is None:
+        return _keep(scope, user_id, None, None, None, None, origin)
+    return _keep(scope, user_id, place.reach, place.reseller_id, place.tenant_id, None, origin)
+
+
+def _keep(
+    scope: Scope, user_id: int, reach: Reach | None, reseller_id: int | None, tenant_id: int | None, stay: Stay | None, origin: str
+) -> str:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = clock.now()
     session(scope).add(
         UserSession(
             token_hash=_hash(token),
             user_id=user_id,
-            reach=place.reach if place else None,
-            for_reseller_id=place.reseller_id if place else None,
-            for_tenant_id=place.tenant_id if place else None,
+            reach=reach,
+            for_reseller_id=reseller_id,
+            for_tenant_id=tenant_id,
             seen_at=now,
             expires_at=now + LIFETIME,
             origin=origin,
+            entered_from=stay.home if stay else None,
+            entered_mode=stay.mode if stay else None,
+            entered_why=stay.why if stay else None,
+            entered_until=stay.until if stay else None,
         )
     )
     session(scope).flush()
     return token
 
 
+def enter_place(scope: Scope, token: str, *, reach: Reach, reseller_id: int, tenant_id: int | None, stay: Stay, origin: str) -> str:
+    """Move a session into a place that the person has been let into for a stay; returns a new token. Raises: Missing."""
+    row = _live_session(scope, token)
+    if row is None:
+        raise missing("session")
+    session(scope).delete(row)
+    return _keep(scope, row.user_id, reach, reseller_id, tenant_id, stay, origin)
+
+
+def go_home(scope: Scope, token: str, origin: str) -> str:
+    """Move a session from the place that the person entered back to where they came from; returns a new token. Raises: Missing."""
+    row = _live_session(scope, token)
+    if row is None or row.entered_from is None:
+        raise missing("session")
+    home = Reach(row.entered_from)
+    reseller_id = row.for_reseller_id if home is Reach.RESELLER else None
+    found = [one for one in queries.memberships(scope, row.user_id) if (one.reach, one.reseller_id) == (home, reseller_id)]
+    session(scope).delete(row)
+    return _new_session(scope, row.user_id, found[0] if found else None, origin)
+
+
 def choose_place(scope: Scope, token: str, *, reach: Reach, reseller_id: int | None, tenant_id: int | None, origin: str) -> str:
-    """Move a session to one of the person's places, or into a tenant that their reseller role may enter; returns a new token.
+    """Move a session to one of the person's own places; returns a new token.
 
     Raises: Missing when it is no place of theirs.
     """
@@ -143,7 +178,13 @@ def find_session(scope: Scope, token: str) -> SignedIn | None:
         return None
     if row.seen_at < clock.now() - SEEN_EVERY:
         row.seen_at = clock.now()
-    return SignedIn(row.id, row.user_id, Reach(row.reach) if row.reach else None, row.for_reseller_id, row.for_tenant_id)
+    return SignedIn(row.id, row.user_id, Reach(row.reach) if row.reach else None, row.for_reseller_id, row.for_tenant_id, _stay(row))
+
+
+def _stay(row: UserSession) -> Stay | None:
+    if row.entered_from is None or row.entered_mode is None or row.entered_why is None or row.entered_until is None:
+        return None
+    return Stay(Reach(row.entered_from), row.entered_mode, row.entered_why, row.entered_until)
 
 
 def end_session(scope: Scope, token: str) -> None:
@@ -162,7 +203,7 @@ def scope_of(
 ) -> Scope | None:
     """Make the scope of a signed-in person's place with the role they hold there *now*; None when they hold none any more."""
     user = queries.find_user(scope, signed_in.user_id)
-    if user is None or user.disabled or signed_in.reach is None:
+    if user is None or user.disabled or signed_in.reach is None or signed_in.stay is not None:
         return None
     for place in queries.memberships(scope, user.id):
         if (place.reach, place.reseller_id, place.tenant_id) == (signed_in.reach, signed_in.reseller_id, signed_in.tenant_id):
@@ -177,6 +218,25 @@ def scope_of(
                 origin=origin,
             )
     return None
+
+
+def scope_inside(scope: Scope, signed_in: SignedIn, registry: dict[str, Permission], *, reason: str, origin: str) -> Inside | None:
+    """Make scope and place of somebody who entered a place from above; None when the stay is over or no longer allowed."""
+    user = queries.find_user(scope, signed_in.user_id)
+    if user is None or user.disabled or signed_in.stay is None or signed_in.reseller_id is None:
+        return None
+    homes = queries.memberships(scope, user.id)
+    return inside.look_inside(
+        scope,
+        user,
+        signed_in.stay,
+        homes,
+        registry,
+        reseller_id=signed_in.reseller_id,
+        tenant_id=signed_in.tenant_id,
+        reason=reason,
+        origin=origin,
+    )
 
 
 def note_sign_in(scope: Scope) -> None:

@@ -16,6 +16,19 @@ def permissions_of(registry: Mapping[str, Permission], reach: Reach, role: str) 
     return frozenset(one.name for one in registry.values() if one.reach is reach and role in one.roles)
 
 
+# What nobody does in a place that they entered from above, whatever their role: it would outlast their stay, take people's data out,
+# or speak for the place in matters of its own (threat E2).
+NEVER_INSIDE = frozenset({"keys:manage", "people:manage", "contacts:export", "billing:write", "reseller_people:manage", "stripe:connect"})
+
+
+def permissions_inside(registry: Mapping[str, Permission], reach: Reach, mode: str) -> frozenset[str]:
+    """Return what somebody may do who entered from above: to read, what an admin may read; to act, what an admin may, with exceptions."""
+    held = permissions_of(registry, reach, "admin") - NEVER_INSIDE
+    if mode == "act":
+        return held | {"quotas:set"} if reach is Reach.TENANT else held
+    return frozenset(name for name in held if name.endswith(":read") or name == "tenants:enter")
+
+
 def may_grant(own_role: str, other_role: str, reach: Reach) -> bool:
     """Say whether one may give, change or take away a role: never above one's own place in the list."""
     order = ROLES[reach]

@@ -46,23 +46,50 @@ def money(minor: int | None, currency: str) -> str:
 def _zone() -> ZoneInfo:
     seen = visit.find()
     try:
-        return ZoneInfo(seen.profile.timezone if seen and seen.profile else "UTC")
+        return ZoneInfo(seen.timezone if seen else "UTC")
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
 
 
+def _twice(local: datetime) -> bool:
+    """Say whether a wall clock shows this time twice on this day, since it is put back."""
+    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+
+
+def _utc(value: datetime) -> str:
+    return format_datetime(value.astimezone(UTC), "d MMM y, HH:mm:ss", locale=LOCALE) + " UTC"
+
+
 def when(value: datetime | None) -> Markup:
-    """Write a moment with its zone, as a time element."""
+    """Write a moment in the person's or the account's time zone, as a time element that holds the moment in UTC as a hint.
+
+    An hour that comes twice, when clocks are put back, is written with the zone's name of that moment.
+    """
     if value is None:
         return Markup("–")
     local = value.astimezone(_zone())
     text = format_datetime(local, "d MMM y, HH:mm", locale=LOCALE)
-    return Markup('<time datetime="{}" title="{} {}">{}</time>').format(value.astimezone(UTC).isoformat(), text, local.tzname() or "", text)
+    if _twice(local):
+        text = f"{text} {local.tzname()}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(value.astimezone(UTC).isoformat(), _utc(value), text)
+
+
+def clock_time(value: datetime) -> Markup:
+    """Write the time of the day of a moment that is near."""
+    local = value.astimezone(_zone())
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        value.astimezone(UTC).isoformat(), _utc(value), format_datetime(local, "HH:mm", locale=LOCALE)
+    )
 
 
 def day(value: datetime | None) -> str:
-    """Write a date."""
+    """Write the date on which a moment falls in the person's or the account's time zone."""
     return "–" if value is None else format_date(value.astimezone(_zone()), "d MMM y", locale=LOCALE)
+
+
+def utc_day(value: datetime | None) -> str:
+    """Write the date of a day that is counted in UTC, such as an allowance's."""
+    return "–" if value is None else format_date(value.astimezone(UTC), "d MMM y", locale=LOCALE)
 
 
 def ago(value: datetime | None) -> Markup:
@@ -72,7 +99,7 @@ def ago(value: datetime | None) -> Markup:
     delta: timedelta = value - clock.now()
     text = "just now" if abs(delta) < timedelta(seconds=45) else format_timedelta(delta, add_direction=True, locale=LOCALE)
     exact = format_datetime(value.astimezone(_zone()), "d MMM y, HH:mm:ss", locale=LOCALE)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(value.astimezone(UTC).isoformat(), exact, text)
+    return Markup('<time datetime="{}" title="{} ({})">{}</time>').format(value.astimezone(UTC).isoformat(), exact, _utc(value), text)
 
 
 def size(value: int | None) -> str:
@@ -114,6 +141,7 @@ def word_pair(value: str) -> tuple[str, str]:
 
 FILTERS = {
     "ago": ago,
+    "clock_time": clock_time,
     "day": day,
     "lines": lines,
     "list_option": list_option,
@@ -123,6 +151,7 @@ FILTERS = {
     "share": share,
     "short": short,
     "size": size,
+    "utc_day": utc_day,
     "when": when,
     "word_pair": word_pair,
     "words": words,

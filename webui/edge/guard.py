@@ -5,15 +5,17 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import structlog
-from flask import Flask, Response, current_app, g, redirect, request
+from flask import Flask, Response, current_app, flash, g, redirect, request
 from werkzeug.exceptions import MisdirectedRequest
 from werkzeug.wrappers import Response as AnyResponse
 
 from posthouse.platform.app import settings
-from posthouse.platform.errors import AppError
+from posthouse.platform.db import transaction
+from posthouse.platform.errors import AppError, Forbidden
 from posthouse.platform.permissions import Permission, require
-from posthouse.platform.scope import new_request_id
-from posthouse.webui.edge import clients, forgery, identity, visit
+from posthouse.platform.scope import new_request_id, public
+from posthouse.tenants.people import signin
+from posthouse.webui.edge import clients, forgery, htmx, identity, visit
 from posthouse.webui.edge.access import Access, Door, access_of
 from posthouse.webui.edge.headers import is_api
 from posthouse.webui.edge.hosts import HostBook, own_hosts, read_host
@@ -92,6 +94,8 @@ def _admit_person(seen: visit.Visit, access: Access) -> AnyResponse | None:
         return None
     if seen.user is None:
         return _to_sign_in()
+    if seen.stay is not None and seen.scope is None:
+        return _end_stay(seen)
     _bind(seen)
     if access is Door.PERSON:
         return None
@@ -112,6 +116,19 @@ def _to_sign_in() -> AnyResponse:
         target = request.full_path.rstrip("?")
         return redirect("/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}", 303)
     raise Unauthenticated("signed_out", "You are signed out. Sign in again; nothing was changed.")
+
+
+def _end_stay(seen: visit.Visit) -> AnyResponse:
+    """Bring somebody home whose stay is over; what they were about to change is not changed."""
+    if request.method not in forgery.SAFE:
+        raise Forbidden("stay_over", "Your stay in this account is over; nothing was changed. Enter it again to go on.")
+    asking = public("stay over", seen.request_id)
+    with transaction(asking):
+        token = signin.go_home(asking, identity.token() or "", seen.origin)
+    flash("Your stay in the account is over: you are back in your own place.", "info")
+    response = htmx.go("/")
+    identity.keep_token(response, token)
+    return response
 
 
 def _bind(seen: visit.Visit) -> None:

@@ -84,9 +84,19 @@ def _person(asking: Scope, seen: Visit) -> None:
     seen.user = people.find_user(asking, signed_in.user_id)
     seen.places = people.memberships(asking, signed_in.user_id)
     reason = f"{request.method} {request.path}"
+    if signed_in.stay is not None:
+        _inside(asking, seen, signed_in, reason)
+        return
     seen.scope = signin.scope_of(asking, signed_in, house().permissions, reason=reason, request_id=seen.request_id, origin=seen.origin)
     if seen.scope is not None:
         seen.place = place_of(seen.places, seen.scope)
+
+
+def _inside(asking: Scope, seen: Visit, signed_in: signin.SignedIn, reason: str) -> None:
+    seen.stay = signed_in.stay
+    found = signin.scope_inside(asking, signed_in, house().permissions, reason=reason, origin=seen.origin)
+    if found is not None:
+        seen.scope, seen.place = found.scope, found.place
 
 
 def place_of(places: list[people.Membership], scope: Scope) -> people.Membership | None:

@@ -12,7 +12,7 @@ from posthouse.tenants.brand.services import BrandCard
 from posthouse.tenants.people.queries import Membership, UserCard
 
 if TYPE_CHECKING:
-    from posthouse.tenants.accounts.queries import ProfileCard
+    from posthouse.tenants.people.inside import Stay
 
 
 @dataclass(slots=True)
@@ -28,7 +28,14 @@ class Visit:
     place: Membership | None = None
     places: list[Membership] = field(default_factory=list)
     scope: Scope | None = None
-    profile: ProfileCard | None = None
+    stay: Stay | None = None  # None: the place is the person's own
+
+    @property
+    def timezone(self) -> str:
+        """Name the zone in which times are shown: the person's, else the place's."""
+        if self.user is not None and self.user.timezone:
+            return self.user.timezone
+        return self.place.timezone if self.place is not None else "UTC"
 
 
 def begin(visit: Visit) -> None:

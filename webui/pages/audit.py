@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from posthouse.platform import audit
 from posthouse.platform.db import transaction
 from posthouse.tenants import permissions
+from posthouse.tenants.people import stays
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import page
 
 blueprint = Blueprint("audit", __name__)
 SHOWN = 50
+_ADDRESS = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*\Z")
 
 
 @blueprint.get("/audit")
 @needs(permissions.READ_AUDIT)
 def tenant() -> Response:
     """Show the tenant's audit."""
-    return _entries()
+    scope = visit.scope()
+    with transaction(scope):
+        found = stays.list_stays(scope) if forms.cursor() is None else []
+    return _entries(found)
 
 
 @blueprint.get("/reseller/audit")
@@ -37,8 +45,14 @@ def operator() -> Response:
     return _entries()
 
 
-def _entries() -> Response:
+def _entries(found_stays: Sequence[stays.StayCard] = ()) -> Response:
     scope = visit.scope()
     with transaction(scope):
         found = audit.list_entries(scope, before=forms.cursor(), limit=SHOWN + 1)
-    return page("audit.html", entries=found[:SHOWN], before=found[SHOWN - 1].id if len(found) > SHOWN else None)
+    before = found[SHOWN - 1].id if len(found) > SHOWN else None
+    return page("audit.html", entries=found[:SHOWN], before=before, stays=found_stays, reasons={one.id: _reason(one) for one in found})
+
+
+def _reason(entry: audit.Entry) -> str:
+    """Return why it was done where somebody said so; the address that was asked says nothing to people."""
+    return _ADDRESS.sub("", entry.reason).removesuffix(" · ")

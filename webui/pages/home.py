@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, redirect
 from werkzeug.wrappers import Response
 
+from posthouse.platform import clock
 from posthouse.platform.db import transaction
 from posthouse.platform.permissions import holds
 from posthouse.platform.scope import Reach, Scope
@@ -18,6 +20,7 @@ from posthouse.tenants import permissions
 from posthouse.tenants.accounts import queries as accounts
 from posthouse.tenants.contacts import queries as contacts
 from posthouse.tenants.lists import queries as lists
+from posthouse.tenants.people import stays
 from posthouse.tenants.quotas import permissions as quota_permissions
 from posthouse.tenants.quotas import queries as quotas
 from posthouse.webui.edge import visit
@@ -26,6 +29,7 @@ from posthouse.webui.edge.rendering import page, page_or_part
 
 blueprint = Blueprint("home", __name__)
 SHOWN = 5
+TOLD = timedelta(days=7)
 
 
 @blueprint.get("/")
@@ -68,7 +72,15 @@ def _steps(scope: Scope) -> dict[str, Any]:
         "contact_count": contacts.count_contacts(scope) if reads else 0,
         "quota": quotas.state(scope) if holds(scope, quota_permissions.READ) else [],
         "lists": lists.list_lists(scope) if holds(scope, permissions.READ_LISTS) else (),
+        "stays": _stays(scope),
     }
+
+
+def _stays(scope: Scope) -> list[stays.StayCard]:
+    """Return who was here from outside lately; the visitors themselves are not told of it again."""
+    if visit.current().stay is not None or not holds(scope, permissions.READ_AUDIT):
+        return []
+    return [one for one in stays.list_stays(scope, limit=3) if one.entered_at > clock.now() - TOLD]
 
 
 def _campaigns(scope: Scope) -> dict[str, Any]:

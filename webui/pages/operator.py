@@ -38,6 +38,20 @@ def _values() -> dict[str, Any]:
     return {"resellers": found, "hosts": hosts, "states": RESELLER_STATES, "typed": request.form}
 
 
+@blueprint.get("/operator/resellers/<pid('rsl'):reseller_id>")
+@needs(permissions.READ_INSTALLATION)
+def reseller(reseller_id: int) -> Response:
+    """Show one reseller."""
+    return page("operator/reseller.html", refusal=None, **reseller_values(reseller_id))
+
+
+def reseller_values(reseller_id: int) -> dict[str, Any]:
+    """Gather what a reseller's page shows. Raises: Missing."""
+    scope = visit.scope()
+    with transaction(scope):
+        return {"reseller": accounts.get_reseller(scope, reseller_id), "host": accounts.host_of_reseller(scope, reseller_id)}
+
+
 @blueprint.post("/operator/resellers")
 @needs(permissions.MANAGE_RESELLERS)
 def open_reseller() -> Response:

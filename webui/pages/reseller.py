@@ -68,10 +68,11 @@ def open_tenant() -> Response:
 @needs(permissions.READ_TENANTS)
 def tenant(tenant_id: int) -> Response:
     """Show one tenant."""
-    return page("reseller/tenant.html", refusal=None, **_tenant(tenant_id))
+    return page("reseller/tenant.html", refusal=None, **tenant_values(tenant_id))
 
 
-def _tenant(tenant_id: int) -> dict[str, Any]:
+def tenant_values(tenant_id: int) -> dict[str, Any]:
+    """Gather what a tenant's page shows. Raises: Missing."""
     scope = visit.scope()
     with transaction(scope):
         return {"tenant": accounts.get_tenant(scope, tenant_id), "states": TENANT_STATES}
@@ -88,7 +89,7 @@ def set_state(tenant_id: int) -> Response:
     except AppError as refusal:
         if refusal.kind == "missing":
             raise
-        return form_again("reseller/tenant.html", refusal, **_tenant(tenant_id))
+        return form_again("reseller/tenant.html", refusal, **tenant_values(tenant_id))
     flash("The state is changed. It holds within seconds, also for mail that waits.", "success")
     return redirect(url_for("reseller.tenant", tenant_id=tenant_id), 303)
 

@@ -12,7 +12,7 @@ from posthouse.platform.app import house
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Missing
 from posthouse.platform.scope import Reach, Scope, public
-from posthouse.tenants.people import signin
+from posthouse.tenants.people import signin, stays
 from posthouse.tenants.people.queries import Membership
 from posthouse.webui.edge import identity, visit
 from posthouse.webui.edge.access import Door, needs
@@ -84,6 +84,7 @@ def sign_out() -> Response:
     """End the session."""
     token = identity.token()
     if token:
+        note_left(visit.current())
         asking = public("sign out", visit.current().request_id)
         with transaction(asking):
             signin.end_session(asking, token)
@@ -92,6 +93,14 @@ def sign_out() -> Response:
     response = redirect("/sign-in", 303)
     identity.drop_token(response)
     return response
+
+
+def note_left(seen: visit.Visit) -> None:
+    """Write down that somebody leaves an account that they had entered, if they had."""
+    if seen.stay is None or seen.scope is None:
+        return
+    with transaction(seen.scope):
+        stays.leave(seen.scope)
 
 
 @blueprint.get("/places")
@@ -109,6 +118,7 @@ def choose() -> Response:
     if not any((one.reach, one.reseller_id, one.tenant_id) == (reach, reseller_id, tenant_id) for one in _reachable()):
         raise Missing("place_not_found", "There is no such place.")
     seen = visit.current()
+    note_left(seen)
     asking = public("choose place", seen.request_id)
     with transaction(asking):
         token = signin.choose_place(
