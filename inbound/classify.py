@@ -12,6 +12,9 @@ from posthouse.inbound.parsing.cards import Kind, Understood
 from posthouse.inbound.parsing.headers import addresses
 from posthouse.inbound.parsing.reading import read
 from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
+from posthouse.inbound.providers.cards import HookRequest
+from posthouse.inbound.providers.catalogue import of_path
+from posthouse.inbound.providers.values import Unreadable
 from posthouse.platform.errors import Invalid
 from posthouse.sending.replies.cards import Stage
 from posthouse.sending.replies.reading import find_stage
@@ -38,7 +41,7 @@ def _answer(sample: Mapping[str, Any], raw: bytes) -> dict[str, Any]:
     if sample.get("kind") == "smtpreply":
         return _reply(raw.decode("utf-8", "replace"))
     if sample.get("kind") == "webhook":
-        return {"kind": "webhook"}
+        return _hook(sample, raw)
     return _mail(read(raw))
 
 
@@ -97,4 +100,25 @@ def _report(report: DmarcReport | TlsReport) -> dict[str, Any]:
         "policies": len(report.policies),
         "success": sum(policy.success for policy in report.policies),
         "failure": sum(policy.failure for policy in report.policies),
+    }
+
+
+def _hook(sample: Mapping[str, Any], raw: bytes) -> dict[str, Any]:
+    asked = sample.get("request", {})
+    provider = of_path(str(asked.get("path", "")))
+    if provider is None:
+        return {"kind": "webhook", "recipients": [], "events": []}
+    headers = {str(name).lower(): str(value) for name, value in asked.get("headers", {}).items()}
+    try:
+        events = provider.read(HookRequest(str(asked["path"]), str(asked.get("content_type", "")), headers, raw))
+    except Unreadable:
+        events = []
+    return {
+        "kind": "webhook",
+        "esp": provider.title,
+        "recipients": [event.recipient for event in events if event.recipient],
+        "events": [
+            {"event_type": event.type, "recipient": event.recipient, "reject_reason": event.reason, "message_id": event.message_id}
+            for event in events
+        ],
     }

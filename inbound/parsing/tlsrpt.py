@@ -6,7 +6,7 @@ from typing import Any
 
 from posthouse.inbound.parsing.report_cards import TlsFailure, TlsPolicy, TlsReport
 
-SIZE_LIMIT = 5 * 1024 * 1024  # bytes of JSON
+SIZE_LIMIT = 2 * 1024 * 1024  # bytes of JSON; a report with a thousand policies is a tenth of it
 POLICY_LIMIT = 1_000
 FAILURE_LIMIT = 1_000
 TEXT_LIMIT = 500
