@@ -54,6 +54,7 @@ class Channel(asyncio.Protocol):
         self.offers = offers
         self.pace = pace if offers.pipelining else Pace.PLAIN
         self.begun = 0  # messages whose envelope was written on this connection
+        self.unfinished = False  # the server holds a refused transaction: RSET before the next MAIL, whoever writes it
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._reader = ReplyReader()

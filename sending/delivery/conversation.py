@@ -99,7 +99,6 @@ class _Conversation:
         self._ahead: _InHand | None = None
         self._body_out = False
         self._heard = False  # the server has answered at least one envelope of ours
-        self._dirty = False  # the server holds a transaction that must be reset before the next MAIL
 
     async def run(self) -> End:
         try:
@@ -141,7 +140,7 @@ class _Conversation:
         return self._refused(hand, *refusal)
 
     def _open(self, hand: _InHand) -> bytes:
-        hand.reset, self._dirty = self._dirty, False
+        hand.reset, self._channel.unfinished = self._channel.unfinished, False
         hand.written = True
         return (RSET if hand.reset else b"") + hand.mail + hand.rcpt + _DATA
 
@@ -157,24 +156,27 @@ class _Conversation:
             return "rcpt", rcpt
         data = await self._channel.reply()
         refusal = _first_refusal(mail, rcpt, data)
+        if mail.digit != 2 and data.digit == 3 and rcpt.digit == 2:
+            # The recipient went into a transaction that isn't ours: a dot would send an empty message to it.
+            raise Gone(Lost.GARBLED, f"MAIL was refused ({mail.code} {mail.text}), RCPT and DATA were not")
         if refusal is not None and data.digit == 3:
             # RFC 2920 section 3.1: the server took DATA though no recipient is valid; an empty message ends that.
             self._channel.write(FINAL_DOT, replies=1)
             await self._channel.reply()
         elif refusal is not None:
-            self._dirty = True
+            self._channel.unfinished = True
         return refusal
 
     async def _stepwise(self, hand: _InHand) -> tuple[str, Reply] | None:
         """Say the envelope line by line, waiting each time."""
         hand.written = True
-        if self._dirty:
-            self._dirty = False
+        if self._channel.unfinished:
+            self._channel.unfinished = False
             await self._ask(RSET)
         for stage, line in (("mail", hand.mail), ("rcpt", hand.rcpt), ("data", _DATA)):
             reply = await self._ask(line)
             if reply.digit != (3 if stage == "data" else 2):
-                self._dirty = True
+                self._channel.unfinished = True
                 return _checked(stage, reply)
         return None
 
@@ -187,6 +189,9 @@ class _Conversation:
             raise Gone(Lost.GARBLED, f"{reply.code} {reply.text}")
         if reply.code == 421 and stage == "mail":
             raise Gone(Lost.CLOSED, f"421 {reply.text}")
+        if reply.code == 503 and stage == "mail":
+            # Bad sequence of commands says something about this connection, nothing about the letter.
+            raise Gone(Lost.GARBLED, f"503 {reply.text}")
         return self._finish(hand, reply, stage)
 
     async def _body(self, hand: _InHand) -> End | None:

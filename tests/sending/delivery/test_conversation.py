@@ -122,6 +122,40 @@ def test_data_refused_after_good_recipients():
     assert relay.sessions[0].lines.count("RSET") == 1
 
 
+@pytest.mark.parametrize("pace", list(Pace))
+def test_the_next_conversation_knows_of_a_refusal_in_the_last(pace):
+    """A lease that ends with a refusal leaves a transaction open; the next lease on the warm channel resets it first."""
+    relay, first, second = Relay(script=_refuse("RCPT", 2, b"452 4.2.2 full\r\n")), Bag(2), Bag(1)
+
+    async def talk():
+        async with relay:
+            channel = await open_channel(Door(host="127.0.0.1", port=relay.port, tls="none"), pace=pace)
+            await converse(channel, first, most=1_000)
+            await converse(channel, second, most=1_000)
+            await channel.quit()
+
+    asyncio.run(asyncio.wait_for(talk(), 20))
+    assert first.fates() == [("sent", 1, 250, "dot"), ("deferred", 2, 452, "rcpt")]
+    assert second.fates() == [("sent", 1, 250, "dot")]
+    assert [line for line in relay.sessions[0].lines if line.startswith(("MAIL", "RSET"))][2] == "RSET"
+
+
+def test_a_recipient_taken_into_a_foreign_transaction_gets_no_empty_message():
+    """MAIL refused, RCPT and DATA taken: a lone dot would deliver an empty message, so the connection is cut instead."""
+    answers = {"MAIL": b"550 5.7.1 not you\r\n", "RCPT": b"250 2.1.5 ok\r\n"}
+    relay, bag = Relay(script=lambda _session, said, _line: answers.get(said)), Bag(1)
+    end = _run(relay, bag)
+    assert (end.why, bag.fates(), relay.accepted) == (Ended.GONE, [("back", 1)], [])
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_bad_sequence_at_mail_is_no_ones_refusal(pace):
+    """503 to MAIL says that the connection is out of step: letters come back, none fails for it."""
+    relay, bag = Relay(script=_refuse("MAIL", 1, b"503 5.5.1 Sender already given\r\n")), Bag(2)
+    assert _run(relay, bag, pace=pace).why is Ended.GONE
+    assert bag.fates() == [("back", 1), ("back", 2)]
+
+
 def test_data_taken_without_recipients_is_ended_by_an_empty_message():
     """RFC 2920 section 3.1: 354 after a refused recipient gets the dot alone, and nothing is delivered."""
 
