@@ -21,6 +21,7 @@ from posthouse.tenants.contacts.models import Contact
 from posthouse.tenants.contacts.queries import ContactCard, get_contact
 from posthouse.tenants.contacts.rules import Value
 from posthouse.tenants.events import ContactErased
+from posthouse.tenants.quotas import allowances
 from posthouse.tenants.suppressions import services as suppressions
 
 
@@ -33,10 +34,12 @@ class Upserted:
 
 
 def create(scope: Scope, *, email: str, values: Mapping[str, object] | None = None, source: str) -> ContactCard:
-    """Make a contact. Raises: Invalid naming the field, Conflict where the address is there already."""
+    """Make a contact. Raises: Invalid naming the field, Conflict where the address is there already, LimitReached."""
     require(scope, permissions.WRITE_CONTACTS)
     address = _read_address(email)
-    statement = _insert(scope, address, fields.read_values(scope, values or {}), source)
+    given = fields.read_values(scope, values or {})
+    _check_room(scope, address.norm)
+    statement = _insert(scope, address, given, source)
     made = session(scope).execute(statement.on_conflict_do_nothing(index_elements=_KEY).returning(Contact.id)).scalar_one_or_none()
     if made is None:
         raise Conflict("contact_exists", "There is already a contact with this address.", email=address.norm)
@@ -47,11 +50,13 @@ def create(scope: Scope, *, email: str, values: Mapping[str, object] | None = No
 def upsert(scope: Scope, *, email: str, values: Mapping[str, object] | None = None, source: str) -> Upserted:
     """Make a contact, or change the given fields of the one with this address; two at once make one, and it may be repeated.
 
-    A value of None takes it away. Raises: Invalid naming the field.
+    A value of None takes it away. Raises: Invalid naming the field, LimitReached for a new one above the plan's allowance.
     """
     require(scope, permissions.WRITE_CONTACTS)
     given = fields.read_values(scope, values or {})
-    statement = _insert(scope, _read_address(email), given, source)
+    address = _read_address(email)
+    _check_room(scope, address.norm)
+    statement = _insert(scope, address, given, source)
     cleared = sa.cast([key for key, value in given.items() if value is None], sa.ARRAY(sa.Text))
     merged = Contact.fields.op("-")(cleared).op("||")(statement.excluded.fields)
     done = statement.on_conflict_do_update(index_elements=_KEY, set_={"fields": merged, "updated_at": statement.excluded.updated_at})
@@ -64,6 +69,14 @@ def upsert(scope: Scope, *, email: str, values: Mapping[str, object] | None = No
 
 
 _KEY = ("tenant_id", "email_norm")
+
+
+def _check_room(scope: Scope, norm: str) -> None:
+    """Let nothing new in where the allowance is used up; who is there already may always be changed."""
+    if allowances.lock_room(scope) != 0:
+        return
+    if session(scope).scalar(sa.select(Contact.id).where(Contact.email_norm == norm)) is None:
+        raise allowances.refusal(allowances.allowed_contacts(scope))
 
 
 def _insert(scope: Scope, address: addresses.Address, given: Mapping[str, Value | None], source: str) -> Insert:
@@ -116,6 +129,7 @@ def _move(scope: Scope, row: Contact, address: addresses.Address) -> None:
 def delete(scope: Scope, *, contact_id: int) -> None:
     """Delete a contact with its subscriptions. Suppressions of its address stay, so that coming back changes nothing. Raises: Missing."""
     require(scope, permissions.DELETE_CONTACTS)
+    allowances.lock_room(scope)  # before the contact, as everybody does: two never wait for each other
     row = _get(scope, contact_id)
     session(scope).delete(row)
     session(scope).flush()
@@ -128,6 +142,7 @@ def erase(scope: Scope, *, contact_id: int) -> None:
     Other rooms hear of it by `ContactErased` and forget their part. Raises: Missing.
     """
     require(scope, permissions.DELETE_CONTACTS)
+    allowances.lock_room(scope)
     row = _get(scope, contact_id)
     suppressions.erase(scope, email_norm=row.email_norm)
     _forget_refusals(scope, row.email_norm)

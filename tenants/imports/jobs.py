@@ -18,6 +18,7 @@ from posthouse.tenants.imports import files, plans, store
 from posthouse.tenants.imports.models import ContactImport
 from posthouse.tenants.imports.reader import Broken, Row, Shape, read_rows
 from posthouse.tenants.imports.rows import Converter, Mapping, Ready, Refused
+from posthouse.tenants.quotas import allowances
 
 CHUNK_ROWS = 10_000
 
@@ -74,13 +75,14 @@ def _run(scope: Scope, plan: _Plan, file: BinaryIO) -> bool:
     done = sum(1 for _ in islice(rows, plan.rows_done))
     convert = Converter(plan.mapping)
     while chunk := list(islice(rows, CHUNK_ROWS)):
-        ready: list[Ready] = []
+        ready: list[tuple[int, Row, Ready]] = []
         refused: list[tuple[int, Refused]] = []
-        for number, row in enumerate(map(convert, chunk), done + 1):
-            if isinstance(row, Ready):
-                ready.append(row)
-            else:
+        for number, raw in enumerate(chunk, done + 1):
+            row = convert(raw)
+            if isinstance(row, Refused):
                 refused.append((number, row))
+            elif isinstance(raw, Row):
+                ready.append((number, raw, row))
         if not _store(scope, plan, done, ready, refused, bytes_done=file.tell()):
             return False
         done += len(chunk)
@@ -98,13 +100,15 @@ def _data_rows(file: BinaryIO, shape: Shape) -> Iterator[Row | Broken]:
     yield from rows
 
 
-def _store(scope: Scope, plan: _Plan, begin: int, ready: list[Ready], refused: list[tuple[int, Refused]], *, bytes_done: int) -> bool:
+def _store(
+    scope: Scope, plan: _Plan, begin: int, ready: list[tuple[int, Row, Ready]], refused: list[tuple[int, Refused]], *, bytes_done: int
+) -> bool:
     place = store.Place(scope.tenant, plan.import_id, plan.list_id, clock.now())
     key = {"tenant": scope.tenant, "import": plan.import_id, "begin": begin}
     with transaction(scope) as live:
         if live.execute(_CLAIM, key).one_or_none() is None:
             return False
-        counts = store.store(live, place, ready, refused)
+        counts = store.store(live, place, ready, refused, _room(scope))
         live.execute(
             _ADVANCE,
             {
@@ -120,6 +124,11 @@ def _store(scope: Scope, plan: _Plan, begin: int, ready: list[Ready], refused: l
             },
         )
     return True
+
+
+def _room(scope: Scope) -> store.Room:
+    left = allowances.lock_room(scope)
+    return store.Room() if left is None else store.Room(left, allowances.refusal_sentence(allowances.allowed_contacts(scope)))
 
 
 def _finish(scope: Scope, plan: _Plan) -> None:

@@ -6,7 +6,7 @@ The counts come from what the database did (`RETURNING`), not from a look before
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from posthouse.tenants.imports.reader import Row
 from posthouse.tenants.imports.rows import Ready, Refused
+from posthouse.tenants.quotas.allowances import REFUSED
 
 ENDING = frozenset({"unsubscribed", "bounced", "complained"})
 
@@ -35,6 +37,10 @@ _CONTACTS = sa.text(
     " RETURNING c.id, c.email_norm, (c.xmax = 0) AS new)"
     " INSERT INTO import_touched SELECT id, email_norm, new FROM done"
 )
+_NEW = sa.text(
+    "SELECT k.norm FROM import_chunk k WHERE NOT EXISTS (SELECT 1 FROM contact c WHERE c.tenant_id = :tenant AND c.email_norm = k.norm)"
+)
+_TAKE_OUT = sa.text("DELETE FROM import_chunk WHERE norm = ANY (:norms)")
 _TOUCHED = sa.text("SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM import_touched")
 # Who ended a subscription stays so, even when the contact was deleted meanwhile.
 _SUBSCRIPTIONS = sa.text(
@@ -95,14 +101,28 @@ class Counts:
     kept_away: int = 0
 
 
-def store(live: Session, place: Place, ready: Sequence[Ready], refused: Sequence[tuple[int, Refused]]) -> Counts:
-    """Store a chunk in the open transaction; `refused` comes with each row's number in the file."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many new contacts there is room for (None: any number), and what to say to the others."""
+
+    left: int | None = None
+    sentence: str = ""
+
+
+def store(
+    live: Session, place: Place, ready: Sequence[tuple[int, Row, Ready]], refused: Sequence[tuple[int, Refused]], room: Room
+) -> Counts:
+    """Store a chunk in the open transaction; all rows come with their numbers in the file."""
+    unique = _merge([row for _, _, row in ready])
+    if ready:
+        _copy(live, unique.values())
+        over = _over(live, place, unique, room)
+        refused = [*refused, *((number, _no_room(raw, room)) for number, raw, row in ready if row.address.norm in over)]
+        ready = [one for one in ready if one[2].address.norm not in over]
     if refused:
-        _store_refusals(live, place, refused)
+        _store_refusals(live, place, sorted(refused, key=lambda one: one[0]))
     if not ready:
         return Counts(refused=len(refused))
-    unique = _merge(ready)
-    _copy(live, unique.values())
     values = {"tenant": place.tenant_id, "import": place.import_id, "now": place.at}
     live.execute(_CONTACTS, values)
     imported, updated = live.execute(_TOUCHED).one()
@@ -117,6 +137,21 @@ def store(live: Session, place: Place, ready: Sequence[Ready], refused: Sequence
             live.execute(_ENDINGS, values)
         kept_away = live.execute(_KEPT_AWAY, values).scalar_one()
     return Counts(imported, updated, len(ready) - imported - updated, len(refused), subscribed, kept_away)
+
+
+def _over(live: Session, place: Place, unique: Mapping[str, Ready], room: Room) -> set[str]:
+    """Find the new addresses that there is no room for, in the order of the file, and take them out of the chunk."""
+    if room.left is None or len(unique) <= room.left:
+        return set()
+    new = set(live.execute(_NEW, {"tenant": place.tenant_id}).scalars())
+    over = [norm for norm in unique if norm in new][room.left :]
+    if over:
+        live.execute(_TAKE_OUT, {"norms": over})
+    return set(over)
+
+
+def _no_room(raw: Row, room: Room) -> Refused:
+    return Refused(raw.line, REFUSED, room.sentence, raw.cells)
 
 
 def _merge(ready: Sequence[Ready]) -> dict[str, Ready]:

@@ -75,6 +75,11 @@ def contacts(scope: Scope) -> ContactsCard:
     return ContactsCard(None, 0) if row is None else ContactsCard(*row)
 
 
+def stored_contacts(scope: Scope) -> int:
+    """Return how many contacts the tenant keeps."""
+    return session(scope).scalar(sa.select(TenantAllowance.contacts_stored)) or 0
+
+
 def lock_room(scope: Scope) -> int | None:
     """Return how many more contacts may be made in this transaction, None without a limit.
 
@@ -85,13 +90,22 @@ def lock_room(scope: Scope) -> int | None:
     return None if row is None else ContactsCard(*row).remaining
 
 
-def refusal(allowed: int | None) -> LimitReached:
+def allowed_contacts(scope: Scope) -> int:
+    """Return how many contacts the tenant may keep, where there is a limit."""
+    return session(scope).scalar(sa.select(TenantAllowance.contacts)) or 0
+
+
+def refusal(allowed: int) -> LimitReached:
     """Make the one refusal of a contact above the allowance."""
-    number = f"{allowed:,} " if allowed is not None else ""
-    return LimitReached("contacts_allowance", f"The {number}contacts of your plan are all in use. {WHAT_TO_DO}", allowed=allowed)
+    return LimitReached(REFUSED, refusal_sentence(allowed), allowed=allowed)
 
 
-WHAT_TO_DO = "Delete contacts that you do not write to, or take a larger plan."
+def refusal_sentence(allowed: int) -> str:
+    """Say that the allowance is used up and what to do."""
+    return f"Your plan allows {allowed:,} contacts, and all are in use. Delete contacts that you do not write to, or take a larger plan."
+
+
+REFUSED = "contacts_allowance"
 
 
 def _locked(scope: Scope) -> TenantAllowance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +49,12 @@ def state(scope: Scope) -> list[QuotaCard]:
     layer, owner = _own(scope)
     windows = read_windows(session(scope), layer, owner, clock.now())
     return [_card(window) for window in sorted(windows, key=lambda window: _ORDER[window.period])]
+
+
+def tightest(cards: Iterable[QuotaCard]) -> QuotaCard | None:
+    """Return the limit that leaves least, which is the one that binds first; of equal ones the one that ends last; None without limits."""
+    limited = [card for card in cards if card.remaining is not None]
+    return min(limited, key=lambda card: (card.remaining or 0, -card.resets_at.timestamp()), default=None)
 
 
 def usage(scope: Scope, *, period: str, since: datetime) -> list[UsageCard]:

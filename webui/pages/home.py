@@ -21,11 +21,10 @@ from posthouse.tenants.accounts import queries as accounts
 from posthouse.tenants.contacts import queries as contacts
 from posthouse.tenants.lists import queries as lists
 from posthouse.tenants.people import stays
-from posthouse.tenants.quotas import permissions as quota_permissions
-from posthouse.tenants.quotas import queries as quotas
 from posthouse.webui.edge import visit
 from posthouse.webui.edge.access import Door, needs
 from posthouse.webui.edge.rendering import page, page_or_part
+from posthouse.webui.pages.meters import meters
 
 blueprint = Blueprint("home", __name__)
 SHOWN = 5
@@ -70,9 +69,9 @@ def _steps(scope: Scope) -> dict[str, Any]:
         "profile": accounts.get_profile(scope),
         "domains": domains.list_domains(scope) if holds(scope, sending.READ_DOMAINS) else (),
         "contact_count": contacts.count_contacts(scope) if reads else 0,
-        "quota": quotas.state(scope) if holds(scope, quota_permissions.READ) else [],
         "lists": lists.list_lists(scope) if holds(scope, permissions.READ_LISTS) else (),
         "stays": _stays(scope),
+        **meters(scope),
     }
 
 

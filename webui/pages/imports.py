@@ -18,6 +18,7 @@ from posthouse.tenants.imports.preview import Wishes
 from posthouse.tenants.imports.reader import MAX_FILE_BYTES
 from posthouse.tenants.lists import queries as lists
 from posthouse.tenants.lists import services as list_services
+from posthouse.tenants.quotas import allowances
 from posthouse.webui.edge import downloads, forms, htmx, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page, page_or_part
@@ -53,7 +54,8 @@ def _form_values() -> dict[str, Any]:
     scope = visit.scope()
     with transaction(scope):
         found = lists.list_lists(scope)
-    return {"lists": found, "chosen": request.args.get("list", ""), "most_bytes": MAX_FILE_BYTES}
+        kept = allowances.contacts(scope)
+    return {"lists": found, "kept": kept, "chosen": request.args.get("list", ""), "most_bytes": MAX_FILE_BYTES}
 
 
 @blueprint.post("/imports/new")

@@ -20,6 +20,7 @@ from posthouse.tenants.quotas import queries as quotas
 from posthouse.webui.edge import htmx, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page, part
+from posthouse.webui.pages.meters import meters
 
 blueprint = Blueprint("plan", __name__)
 SHOWN_DAYS = 30
@@ -37,7 +38,7 @@ def _values() -> dict[str, Any]:
     pays = holds(scope, BILLING_READ)
     with transaction(scope):
         return {
-            "quota": quotas.state(scope),
+            **meters(scope),
             "days": quotas.usage(scope, period="day", since=clock.now() - timedelta(days=SHOWN_DAYS)),
             "subscription": queries.find_subscription(scope) if pays else None,
             "offered": plans.list_offered_plans(scope) if pays else [],

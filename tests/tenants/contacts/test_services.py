@@ -3,11 +3,12 @@
 import pytest
 
 from posthouse.platform.db import transaction
-from posthouse.platform.errors import Conflict, Forbidden, Invalid, Missing
+from posthouse.platform.errors import Conflict, Forbidden, Invalid, LimitReached, Missing
 from posthouse.tenants.contacts import exports, fields, queries, services
 from posthouse.tenants.contacts.rules import FieldKind
 from posthouse.tenants.lists import queries as list_queries
 from posthouse.tenants.lists import services as lists
+from posthouse.tenants.quotas import allowances
 from posthouse.tenants.suppressions import queries as suppressions
 
 
@@ -218,3 +219,20 @@ def test_each_needs_its_permission(world, ann, held, act):
     scope = world.a1.may_only(held)
     with transaction(scope), pytest.raises(Forbidden):
         act(scope, ann)
+
+
+def test_a_new_contact_above_the_allowance_is_refused_and_a_known_one_may_be_changed(world):
+    scope = world.a1.scope
+    with transaction(scope):
+        services.create(scope, email="one@example.com", source="test")
+        allowances.set_contacts(scope, 1)
+    for make in (services.create, services.upsert):
+        with pytest.raises(LimitReached) as refused, transaction(scope):
+            make(scope, email="two@example.com", source="test")
+        assert refused.value.code == "contacts_allowance"
+        assert "Your plan allows 1 contacts" in refused.value.sentence
+    with transaction(scope):
+        assert not services.upsert(scope, email="one@example.com", source="test").created
+        assert allowances.contacts(scope).full
+    with transaction(world.a2.scope):
+        services.create(world.a2.scope, email="two@example.com", source="test")

@@ -21,6 +21,7 @@ from posthouse.tenants.contacts.rules import FieldKind
 from posthouse.tenants.imports import files, jobs, queries, services
 from posthouse.tenants.lists import queries as list_queries
 from posthouse.tenants.lists import services as lists
+from posthouse.tenants.quotas import allowances
 from posthouse.tenants.suppressions import queries as suppressions
 from posthouse.tenants.suppressions import services as suppression_services
 
@@ -364,3 +365,30 @@ def test_speed(world, news):
     print(f"{speed:,.0f} rows/s")
     assert counts(card_of(world.a1.scope, import_id)) == (rows, 0, 0, 0)
     assert speed >= 20_000
+
+
+def test_new_people_above_the_allowance_are_refused_row_by_row_and_known_ones_updated(world):
+    """In the order of the file; a duplicate takes no place; who deletes contacts makes room for the rest."""
+    scope = world.a1.scope
+    with transaction(scope):
+        known = contact_services.create(scope, email="known@company.com", source="test").id
+        allowances.set_contacts(scope, 3)
+    file = "email\none@company.com\nONE@company.com\nknown@company.com\nnobody\ntwo@company.com\nthree@company.com\nThree@company.com\nfour@company.com\n"
+    card = run(scope, file)
+    assert counts(card) == (2, 1, 1, 4)
+    with transaction(scope):
+        assert allowances.contacts(scope).stored == 3
+        assert queries.count_refusals(scope, card.id) == {"address_without_at": 1, "contacts_allowance": 3}
+        told = [(row.line, row.cells) for row in queries.walk_refusals(scope, card.id) if row.code == "contacts_allowance"]
+        assert told == [(7, ["three@company.com"]), (8, ["Three@company.com"]), (9, ["four@company.com"])]
+        contact_services.delete(scope, contact_id=known)
+    assert counts(run(scope, file)) == (1, 2, 1, 4)
+
+
+def test_without_an_allowance_nothing_is_refused_for_it_and_two_imports_share_one_meter(world):
+    scope = world.a1.scope
+    for count in range(2):
+        run(scope, "email\n" + "".join(f"p{number}@company.com\n" for number in range(count * 50, count * 50 + 100)))
+    with transaction(scope):
+        assert allowances.contacts(scope).stored == 150
+        assert contacts.count_contacts(scope) == 150
