@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from databases import fresh
 from flask import Flask
-from services import services
 from world import World, make_world
 
 from posthouse.platform.app import create_core
-from posthouse.platform.migrate import migrate
-from posthouse.platform.secrets import new_key, parse_keys
 from posthouse.platform.settings import Settings
-
-SECRET_KEYS = new_key()
-
-
-def _migrate(url: str) -> None:
-    migrate(url, parse_keys(SECRET_KEYS))
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
     """Settings on a database of the test's own, cloned from the migrated template, and an emptied Redis."""
-    running = services()
-    url = running.database(template=running.template(_migrate))
-    yield replace(Settings(), data=tmp_path, database_url=url, redis_url=running.empty_redis(), secret_keys=SECRET_KEYS)
-    running.drop(url)
+    with fresh(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

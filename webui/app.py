@@ -10,7 +10,7 @@ from flask import Flask
 from posthouse.platform.app import create_core
 from posthouse.platform.settings import Settings
 from posthouse.webui.api.strictness import StrictJson
-from posthouse.webui.edge import errors, forgery, guard, headers, htmx, identity, rendering
+from posthouse.webui.edge import errors, forgery, guard, headers, htmx, identity, rates, rendering
 from posthouse.webui.edge.converters import PublicId
 from posthouse.webui.public import tracking
 from posthouse.webui.routes import blueprints, offer_menus
@@ -40,7 +40,8 @@ def create_app(settings: Settings, *, pool_size: int = 8) -> Flask:
     app.json = StrictJson(app)
     app.url_map.converters["pid"] = PublicId
     app.url_map.strict_slashes = True
-    for edge in (htmx, forgery, identity, rendering, errors):
+    app.url_map.merge_slashes = False
+    for edge in (htmx, forgery, identity, rates, rendering, errors):
         edge.install(app)
     guard.install(app, public_url=settings.public_url)
     headers.install(app, https=https)

@@ -146,7 +146,9 @@ def _messages() -> None:
         sa.Column("at", _WHEN, nullable=False),
         sa.Column("code", sa.SmallInteger),
         sa.Column("text", sa.Text, nullable=False, server_default=""),
-        indexes=[Index(("message_id",))],
+        # The transaction that wrote the row: a feed shows only what no transaction at work can still put something before.
+        sa.Column("tx", sa.BigInteger, nullable=False, server_default=sa.text("(pg_current_xact_id()::text::bigint)")),
+        indexes=[Index(("message_id",)), Index(("tx", "id"))],
         grants=Grants(app="select, insert", worker="select, insert"),
         anchored=False,
     )

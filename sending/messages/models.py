@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -50,3 +51,4 @@ class MessageEvent(TenantRow):
     at: Mapped[Stamp]
     code: Mapped[int | None]
     text: Mapped[str] = mapped_column(server_default="")
+    tx: Mapped[BigId] = mapped_column(server_default=sa.text("(pg_current_xact_id()::text::bigint)"))

@@ -43,7 +43,7 @@ class MessageCard:
 
 @dataclass(frozen=True, slots=True)
 class EventCard:
-    """One thing that happened to a message."""
+    """One thing that happened to a message. `place` is its place in the feed of events."""
 
     id: int
     message_id: int
@@ -51,6 +51,7 @@ class EventCard:
     at: datetime
     code: int | None
     text: str
+    place: tuple[int, int]
 
 
 _FIELDS = tuple(MessageCard.__dataclass_fields__)
@@ -89,13 +90,21 @@ def history(scope: Scope, message_id: int) -> list[EventCard]:
     return _events(scope, sa.select(MessageEvent).where(MessageEvent.message_id == message_id).order_by(MessageEvent.id))
 
 
-def events_after(scope: Scope, *, after: int = 0, limit: int = 100) -> list[EventCard]:
-    """Return the tenant's message events with ids above `after`, oldest first: a feed to follow."""
+def events_after(scope: Scope, *, after: tuple[int, int] = (0, 0), limit: int = 100) -> list[EventCard]:
+    """Return the tenant's message events after a place, oldest first: a feed to follow, which misses none and repeats none.
+
+    What was written while a transaction is still at work that could write before it is shown only when that has ended.
+    """
     require(scope, permissions.READ_MESSAGES)
-    query = sa.select(MessageEvent).where(MessageEvent.id > after).order_by(MessageEvent.id)
-    return _events(scope, query.limit(max(1, min(limit, MAX_PAGE))))
+    place = sa.tuple_(MessageEvent.tx, MessageEvent.id)
+    query = sa.select(MessageEvent).where(place > sa.tuple_(*map(sa.literal, after)), MessageEvent.tx < _SETTLED)
+    return _events(scope, query.order_by(MessageEvent.tx, MessageEvent.id).limit(max(1, min(limit, MAX_PAGE))))
+
+
+# The oldest transaction still at work on this server; everything that older ones wrote is visible or will never be.
+_SETTLED = sa.literal_column("(SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)", sa.BigInteger)
 
 
 def _events(scope: Scope, query: sa.Select[MessageEvent]) -> list[EventCard]:
     rows = session(scope).scalars(query.where(MessageEvent.tenant_id == scope.tenant))
-    return [EventCard(row.id, row.message_id, row.kind, row.at, row.code, row.text) for row in rows]
+    return [EventCard(row.id, row.message_id, row.kind, row.at, row.code, row.text, (row.tx, row.id)) for row in rows]

@@ -13,6 +13,8 @@ from posthouse.platform.scope import Actor, Scope, for_tenant
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.events import MessageClicked, MessageOpened
+from posthouse.sending.messages import history
+from posthouse.sending.messages.history import Happening
 from posthouse.sending.tracking import engagement, rules
 from posthouse.sending.tracking.engagement import Visits
 from posthouse.sending.tracking.hits import Hit
@@ -81,13 +83,21 @@ def apply(scope: Scope, hits: Sequence[Hit]) -> None:
             seen.machines += 1
         tallies += _tally(hit, facts[hit.message_id], _KINDS[(hit.kind, person)][0], link=hit.link)
     first = engagement.add(scope, visits)
+    happenings: list[Happening] = []
     for hit in sorted(known, key=lambda each: each.at):
         key = (hit.message_id, hit.kind)
-        if key in first and hit.at == visits[key].first_at:
+        if key in first and not _machine(hit, scanned) and hit.at == visits[key].first_at:
             first -= {key}
+            happenings.append(_happening(hit))
             tallies += _tally(hit, facts[hit.message_id], _KINDS[(hit.kind, True)][1], link=None)
             emit(scope, MessageOpened(hit.message_id) if hit.kind == "open" else MessageClicked(hit.message_id, hit.link or 0))
+    history.add(scope, happenings)
     counting.add(scope, tallies)
+
+
+def _happening(hit: Hit) -> Happening:
+    done = _KINDS[(hit.kind, True)][1]
+    return Happening(hit.message_id, done, hit.at, "" if hit.link is None else f"Link {hit.link}")
 
 
 def _machine(hit: Hit, scanned: frozenset[int]) -> bool:

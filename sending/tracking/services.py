@@ -12,6 +12,8 @@ from posthouse.platform.jobs import enqueue
 from posthouse.platform.scope import Actor, Scope, for_tenant
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
+from posthouse.sending.messages import history
+from posthouse.sending.messages.history import Happening
 from posthouse.sending.tokens import TokenClaims
 from posthouse.sending.tracking import engagement
 from posthouse.sending.tracking.hits import Hit
@@ -91,5 +93,8 @@ def set_preferences(scope: Scope, *, message_id: int, keep_list_ids: Collection[
 def _count_unsubscribe(scope: Scope, facts: MessageFacts) -> None:
     now = clock.now()
     first = engagement.add(scope, {(facts.message_id, "unsubscribe"): engagement.Visits(people=1, first_at=now, last_at=now)})
-    if first and facts.campaign_id is not None:
+    if not first:
+        return
+    history.add(scope, [Happening(facts.message_id, counting.UNSUBSCRIBED, now)])
+    if facts.campaign_id is not None:
         counting.add(scope, [Tally(campaign_id=facts.campaign_id, kind=counting.UNSUBSCRIBED, at=now, domain=facts.domain)])

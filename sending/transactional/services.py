@@ -128,11 +128,18 @@ def _revision(scope: Scope, message: SingleMessage) -> int:
         "postal_address": profile.postal_address,
     }
     content_hash = _hash(content)
+    known = _known_revision(scope, content_hash)
+    if known is None:
+        # Others may bring the same new letter at this moment: one compiles it, the rest wait and find it.
+        lock = int.from_bytes(content_hash[:8], signed=True) ^ scope.tenant
+        session(scope).execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+        known = _known_revision(scope, content_hash)
+    return _compiled(scope, message, content, content_hash) if known is None else known
+
+
+def _known_revision(scope: Scope, content_hash: bytes) -> int | None:
     query = sa.select(CampaignRevision.id).where(CampaignRevision.campaign_id.is_(None), CampaignRevision.content_hash == content_hash)
-    known = session(scope).scalars(query).one_or_none()
-    if known is not None:
-        return known
-    return _compiled(scope, message, content, content_hash)
+    return session(scope).scalars(query).one_or_none()
 
 
 def _compiled(scope: Scope, message: SingleMessage, content: dict[str, Any], content_hash: bytes) -> int:

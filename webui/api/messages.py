@@ -61,7 +61,7 @@ def get_message(message_id: int) -> Any:
 def list_events(query: Paging) -> Any:
     """Follow what happens to messages, oldest first: ask again with `next_cursor`."""
     scope = visit.scope()
-    place = int(cursors.read("events", query.cursor) or 0)
+    place = _place(cursors.read("events", query.cursor))
     with transaction(scope):
         found = queries.events_after(scope, after=place, limit=query.limit)
     data = [
@@ -75,4 +75,10 @@ def list_events(query: Paging) -> Any:
         )
         for one in found
     ]
-    return Events(data=data, next_cursor=cursors.make("events", found[-1].id if found else place))
+    last = found[-1].place if found else place
+    return Events(data=data, next_cursor=cursors.make("events", f"{last[0]}.{last[1]}"))
+
+
+def _place(text: str | None) -> tuple[int, int]:
+    first, _, second = (text or "0.0").partition(".")
+    return int(first), int(second)

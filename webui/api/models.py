@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Value = str | int | float | bool | None
-Name = Annotated[str, Field(min_length=1, max_length=120)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]  # goes into a mail header: line breaks are refused, not dropped
+Name = Annotated[Line, Field(min_length=1, max_length=120)]
 Email = Annotated[str, Field(min_length=3, max_length=320, description="One plain e-mail address.")]
 
 
@@ -139,10 +140,10 @@ class NewCampaign(Input):
     name: Name
     list_id: str = Field(max_length=40)
     from_address: Email = Field(description="At one of your verified domains.")
-    from_name: str = Field("", max_length=200)
-    reply_to: str = Field("", max_length=320)
-    subject: str = Field(min_length=1, max_length=500)
-    preheader: str = Field("", max_length=500)
+    from_name: Line = Field("", max_length=200)
+    reply_to: Line = Field("", max_length=320)
+    subject: Line = Field(min_length=1, max_length=500)
+    preheader: Line = Field("", max_length=500)
     kind: Literal["html", "mjml"] = "html"
     html: str = Field(min_length=1, max_length=2_000_000, description="The letter, with Liquid for personal parts.")
     text: str = Field("", max_length=500_000, description="Empty: made from the letter.")
@@ -216,9 +217,9 @@ class NewMessage(Input):
 
     to: Email
     from_address: Email = Field(description="At one of your verified domains.")
-    from_name: str = Field("", max_length=200)
-    reply_to: str = Field("", max_length=320)
-    subject: str = Field(min_length=1, max_length=500)
+    from_name: Line = Field("", max_length=200)
+    reply_to: Line = Field("", max_length=320)
+    subject: Line = Field(min_length=1, max_length=500)
     kind: Literal["html", "mjml"] = "html"
     html: str = Field(min_length=1, max_length=2_000_000)
     text: str = Field("", max_length=500_000)

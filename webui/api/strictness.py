@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from posthouse.platform.errors import AppError, Invalid
 
@@ -49,7 +49,11 @@ def read_body() -> None:
         return
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is: compressed bodies are not taken.")
     raw = request.get_data(cache=True)
+    if len(raw) >= (request.max_content_length or math.inf):
+        raise RequestEntityTooLarge  # came without a length and was cut off there
     try:
         body = request.json_module.loads(raw)
     except (ValueError, UnicodeDecodeError) as problem:

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, make_response, request
 from flask_wtf.csrf import CSRFError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
 from posthouse.platform import logs
@@ -41,6 +41,8 @@ _SENTENCES = {
     421: "There is nothing at this address.",
     429: "Too many requests. Wait a moment and try again.",
 }
+DRAINED_PARTS = 256
+DRAINED_BYTES = 65_536
 _AWAY = "The service can't reach its database right now. Nothing was changed; try again in a moment."
 _FAILED = "Something went wrong on our side. Nothing was changed. It has been noted; try again, or tell us the number below."
 
@@ -63,6 +65,8 @@ def refused(refusal: AppError) -> AnyResponse:
     wait = refusal.facts.get("retry_after_seconds")
     if wait is not None:
         response.headers["Retry-After"] = str(int(wait))
+    if status == 401 and is_api():
+        response.headers["WWW-Authenticate"] = "Bearer"  # RFC 6750, section 3
     return response
 
 
@@ -87,12 +91,32 @@ def _http(error: HTTPException) -> AnyResponse:
     status = error.code or 500
     if status < 400:
         return Response(status=status, headers=dict(error.get_headers()))
+    if status == 413:
+        _drain()
     code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
-    response = answer(status, code, _SENTENCES.get(status, HTTPStatus(status).description or HTTPStatus(status).phrase))
+    response = answer(status, code, _sentence(error, status))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
     return response
+
+
+def _drain() -> None:
+    """Read on for a while after refusing a body: who still writes when the connection ends never sees the answer."""
+    source = request.environ["wsgi.input"]
+    for _ in range(DRAINED_PARTS):
+        if not source.read(DRAINED_BYTES):
+            return
+
+
+def _sentence(error: HTTPException, status: int) -> str:
+    if is_api() and status == 404:
+        return "There is nothing at this address. The addresses are listed under /api/v1/docs."
+    if isinstance(error, MethodNotAllowed):
+        return f"This address does not take {request.method}. It takes {', '.join(sorted(error.valid_methods or []))}."
+    if isinstance(error, UnsupportedMediaType) and error.description != UnsupportedMediaType.description:
+        return str(error.description)
+    return _SENTENCES.get(status, HTTPStatus(status).description or HTTPStatus(status).phrase)
 
 
 def _away(error: Exception) -> AnyResponse:

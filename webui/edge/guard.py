@@ -15,7 +15,7 @@ from posthouse.platform.errors import AppError, Forbidden
 from posthouse.platform.permissions import Permission, require
 from posthouse.platform.scope import new_request_id, public
 from posthouse.tenants.people import signin
-from posthouse.webui.edge import clients, forgery, htmx, identity, visit
+from posthouse.webui.edge import clients, forgery, htmx, identity, rates, visit
 from posthouse.webui.edge.access import Access, Door, access_of
 from posthouse.webui.edge.headers import is_api
 from posthouse.webui.edge.hosts import HostBook, own_hosts, read_host
@@ -76,9 +76,13 @@ def _reseller_of(book: HostBook, host: str, request_id: str) -> int:
 
 def _admit_program(seen: visit.Visit, access: Access) -> AnyResponse | None:
     seen.scope = identity.bearer(seen)
-    if seen.scope is None:
+    own = host_reseller(seen.host)
+    if seen.scope is None or (own is not None and seen.scope.reseller_id != own):
+        seen.scope = None  # no key, or one of another reseller's tenant at this one's address
+        rates.take_wrong(seen.origin)
         raise Unauthenticated("key_invalid", "Send a valid API key as `Authorization: Bearer key_…`. Keys are made under “API keys”.")
     _bind(seen)
+    rates.take(seen.scope.actor.id or 0)
     if isinstance(access, Permission):
         require(seen.scope, access)
     return None
