@@ -20,4 +20,5 @@ ROOM = Room(
     periodic=PERIODIC,
     handlers=HANDLERS,
     commands=[STRIPE_DOUBLE],
+    sealed=["stripe_account.api_key", "stripe_account.webhook_secret", "stripe_account.webhook_secret_before"],
 )

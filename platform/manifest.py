@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posthouse.platform.cli import Command
+    from posthouse.platform.doctor.findings import Check
     from posthouse.platform.events import Handler
     from posthouse.platform.jobs import Job, PeriodicJob, Shift, Tick
     from posthouse.platform.permissions import Permission
@@ -26,5 +27,7 @@ class Room:
     shifts: Sequence[Shift] = ()  # how workers of a queue spend their time
     handlers: Sequence[Handler] = ()
     commands: Sequence[Command] = ()
+    sealed: Sequence[str] = ()  # TABLE.COLUMN of every value sealed under a master key
+    checks: Sequence[Check] = ()  # questions of `posthouse doctor`
     first_runs: Sequence[Callable[[], list[str]]] = ()  # at every start of `up`; each says what it did, line by line
     blueprints: Sequence[Callable[[], Any]] = ()  # makers of Flask blueprints

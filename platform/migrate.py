@@ -46,6 +46,11 @@ def head() -> str:
     return found
 
 
+def knows(revision: str) -> bool:
+    """Say whether this code brings a revision."""
+    return any(one.revision == revision for one in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def current(connection: Connection) -> str | None:
     """Return the revision of a database, None before the first migration."""
     return MigrationContext.configure(connection, opts={"version_table": "posthouse_revision"}).get_current_revision()

@@ -15,6 +15,7 @@ from posthouse.platform.permissions import Permission
 
 if TYPE_CHECKING:
     from posthouse.platform.cli import Command
+    from posthouse.platform.doctor.findings import Check
 
 ROOMS = ("platform", "tenants", "billing", "sending", "inbound", "webui")
 
@@ -30,6 +31,8 @@ class House:
     handlers: dict[str, dict[str, Handler]] = field(default_factory=lambda: defaultdict(dict))
     permissions: dict[str, Permission] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+    sealed: list[str] = field(default_factory=list)
     first_runs: list[Callable[[], list[str]]] = field(default_factory=list)
     blueprints: list[Any] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
@@ -68,6 +71,8 @@ def _move_in(house: House, room: Room) -> None:
     for command in room.commands:
         _put(house.commands, command.name, command)
     house.ticks.extend(room.ticks)
+    house.checks.extend(room.checks)
+    house.sealed.extend(room.sealed)
     house.first_runs.extend(room.first_runs)
     house.blueprints.extend(room.blueprints)
     for module in room.models:

@@ -29,6 +29,9 @@ class Settings:
     """All settings, read once at the start of a process."""
 
     data: Path = setting(Path("posthouse-data"), "Folder for everything kept on this machine: embedded services, spool, journals, uploads.")
+    free_disk_bytes: int = setting(
+        1024**3, "Room under the data folder below which `posthouse doctor` fails; below twice that it warns.", unit="bytes"
+    )
     database_url: str = setting(
         "",
         "PostgreSQL 15 or later, as an administrator who may create roles. Empty: an embedded server under the data folder.",

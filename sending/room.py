@@ -8,6 +8,7 @@ from posthouse.sending import permissions
 from posthouse.sending.campaigns import jobs as campaign_jobs
 from posthouse.sending.campaigns.services import CALL_OFF_JOB, EXPAND_JOB, WATCH_JOB
 from posthouse.sending.delivery.jobs import HANDLERS, SHIFTS, TICKS
+from posthouse.sending.domains import doctor
 from posthouse.sending.domains import jobs as domain_jobs
 from posthouse.sending.domains.services import CHECK_JOB
 from posthouse.sending.pools.permissions import PERMISSIONS as POOLS
@@ -36,4 +37,6 @@ ROOM = Room(
     shifts=SHIFTS,
     ticks=TICKS,
     commands=[SIMULATOR],
+    checks=[doctor.CHECK],
+    sealed=["route.password_sealed", "sending_domain.dkim_sealed"],
 )

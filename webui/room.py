@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from posthouse.platform.manifest import Room
 from posthouse.webui.commands import COMMANDS
+from posthouse.webui.edge import doctor
 
-ROOM = Room(name="webui", commands=COMMANDS)
+ROOM = Room(name="webui", commands=COMMANDS, checks=[doctor.CHECK])

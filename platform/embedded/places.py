@@ -36,6 +36,15 @@ def refuse_foreign(folder: Path) -> None:
         raise CannotStart(f"{folder} belongs to another account: remove it, or choose another data folder with POSTHOUSE_DATA")
 
 
+def is_held(data: Path, service: str) -> bool:
+    """Say whether a living process runs this service in the data folder."""
+    try:
+        Lock(data, service).free()
+    except CannotStart:
+        return True
+    return False
+
+
 class Lock:
     """One holder at a time; the kernel frees it when the holder dies, however it dies."""
 
