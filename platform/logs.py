@@ -30,6 +30,7 @@ def configure(*, level: str, as_json: bool, process: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # tells of every connection that it reads a revision
     bind_contextvars(process=process)
 
 

@@ -72,7 +72,9 @@ class Settings:
     allow_reserved_domains: bool = setting(
         False, "Take addresses under .test, .example, .invalid and the like, where no real mail arrives: for rehearsals only."
     )
-    dns_servers: str = setting("", "Name servers as HOST or HOST:PORT, comma separated. Empty: those of the system.")
+    dns_servers: str = setting(
+        "", "Name servers as IP addresses, an IPv4 one also with :PORT, comma separated. Empty: those of the system."
+    )
 
     simulator_host: str = setting("127.0.0.1", "Address on which the mailbox simulator listens.")
     simulator_smtp_port: int = setting(2526, "Port on which the simulator takes mail.", unit="port")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import dns.exception
+import dns.inet
 import dns.name
 import dns.rdata
 import dns.resolver
@@ -73,6 +74,6 @@ def _text(record: dns.rdata.Rdata) -> str:
 
 def _server(text: str) -> tuple[str, int]:
     host, _, port = text.strip().rpartition(":") if text.count(":") == 1 else (text.strip(), "", "53")
-    if not port.isdigit():
-        raise WrongSetting(f"POSTHOUSE_DNS_SERVERS: {text.strip()!r} is not HOST or HOST:PORT.")
+    if not port.isdigit() or not dns.inet.is_address(host):
+        raise WrongSetting(f"POSTHOUSE_DNS_SERVERS: {text.strip()!r} is not an IP address, or one with :PORT.")
     return host, int(port)
