@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from product import free_port
 
 from posthouse.platform.doctor import command
 from posthouse.platform.doctor.findings import Check, Level
@@ -17,6 +18,11 @@ from posthouse.platform.secrets import ensure_key_file, load_keyring
 from posthouse.platform.settings import Settings, environment
 
 CHECKS = {"keys", "database", "migrations", "roles", "redis", "disk", "ports", "clock", "dns", "assets"}
+
+
+def _fresh(data, dns_server):
+    """An installation on embedded services, on ports that nobody has."""
+    return Settings(data=data, dns_servers=dns_server, web_port=free_port(), inbound_port=free_port())
 
 
 def _bad(findings, level="fail"):
@@ -40,14 +46,14 @@ def test_every_fault_says_what_to_do(site, doctor):
 def test_without_services_and_files_nothing_is_made(tmp_path, dns_server, doctor):
     """A look before the first start is no failure, and leaves no trace."""
     data = tmp_path / "nothing"
-    status, findings = doctor(Settings(data=data, dns_servers=dns_server))
+    status, findings = doctor(_fresh(data, dns_server))
     assert status == 0, _bad(findings)
     assert not data.exists()
 
 
 def test_embedded_services_are_looked_at_whether_they_run_or_not(tmp_path, dns_server, doctor):
     """Stopped ones are started for the look and stopped after it; running ones are asked where they are."""
-    settings = Settings(data=tmp_path / "data", dns_servers=dns_server)
+    settings = _fresh(tmp_path / "data", dns_server)
     ensure_key_file(settings)
     database, doorbell = postgres.start(settings.data, durable=True), redis.start(settings.data, durable=True)
     try:
@@ -67,7 +73,7 @@ def test_embedded_services_are_looked_at_whether_they_run_or_not(tmp_path, dns_s
 
 
 def test_an_embedded_server_that_does_not_start_is_a_failure(tmp_path, dns_server, doctor):
-    settings = Settings(data=tmp_path / "data", dns_servers=dns_server)
+    settings = _fresh(tmp_path / "data", dns_server)
     postgres.start(settings.data, durable=True).stop()
     (settings.data / "postgres" / "PG_VERSION").write_text("9.6\n")
     status, findings = doctor(settings)
@@ -76,8 +82,9 @@ def test_an_embedded_server_that_does_not_start_is_a_failure(tmp_path, dns_serve
 
 
 def test_people_get_lines(tmp_path, dns_server):
+    ports = {f"POSTHOUSE_{name}_PORT": str(free_port()) for name in ("WEB", "INBOUND")}
     command = [sys.executable, "-m", "posthouse.platform.cli", "doctor"]
-    env = {**environment(), "POSTHOUSE_DATA": str(tmp_path / "none"), "POSTHOUSE_DNS_SERVERS": dns_server}
+    env = {**environment(), "POSTHOUSE_DATA": str(tmp_path / "none"), "POSTHOUSE_DNS_SERVERS": dns_server, **ports}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     lines = done.stdout.splitlines()
