@@ -14,12 +14,16 @@ from posthouse.platform.settings import Settings, WrongSetting, from_environment
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `run(settings, arguments)` returns the exit status."""
+    """One command. `run(settings, arguments)` returns the exit status.
+
+    One that `explains` runs however wrong the settings are, on the defaults.
+    """
 
     name: str
     help: str
     run: Callable[[Settings, argparse.Namespace], int]
     configure: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+    explains: bool = False
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,9 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands[name].configure(found.add_parser(name, help=commands[name].help, description=commands[name].help))
     arguments = parser.parse_args(argv)
     try:
-        settings = from_environment()
+        command = commands[arguments.command]
+        settings = Settings() if command.explains else from_environment()
         logs.configure(level=settings.log_level, as_json=settings.log_json, process=arguments.command)
-        return commands[arguments.command].run(settings, arguments)
+        return command.run(settings, arguments)
     except WrongSetting as problem:
         sys.stderr.write(f"posthouse: {problem}\n")
         return 2

@@ -12,7 +12,7 @@ from posthouse.platform.app import create_core
 from posthouse.platform.cli import Command
 from posthouse.platform.migrate import migrate
 from posthouse.platform.secrets import load_keyring, new_key
-from posthouse.platform.settings import Settings, WrongSetting, describe
+from posthouse.platform.settings import Settings, WrongSetting, describe, reference_page
 
 QUEUES = ("jobs", "marketing", "transactional")
 
@@ -51,7 +51,14 @@ def _scheduler(settings: Settings, _arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(_settings: Settings, _arguments: argparse.Namespace) -> int:
+def _configure_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--markdown", action="store_true", help="print the reference page, platform/settings.md")
+
+
+def _settings(_settings: Settings, arguments: argparse.Namespace) -> int:
+    if arguments.markdown:
+        sys.stdout.write(reference_page())
+        return 0
     for one in describe():
         unit = f", {one.unit}" if one.unit else ""
         sys.stdout.write(f"{one.name} ({one.type}{unit}; default {one.default or 'none'})\n    {one.sentence}\n")
@@ -71,6 +78,6 @@ COMMANDS = [
     Command("migrate", "Bring the database to the newest revision.", _migrate),
     Command("worker", "Work one queue: background jobs or sending.", _worker, _configure_worker),
     Command("scheduler", "Start periodic work, relay news and sweep after crashes.", _scheduler),
-    Command("settings", "List every setting with its meaning.", _settings),
-    Command("new-key", "Make a master key for POSTHOUSE_SECRET_KEYS.", _new_key, _configure_new_key),
+    Command("settings", "List every setting with its meaning.", _settings, _configure_settings, explains=True),
+    Command("new-key", "Make a master key for POSTHOUSE_SECRET_KEYS.", _new_key, _configure_new_key, explains=True),
 ]

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from posthouse.platform import setting_rules as rules
+from posthouse.platform.setting_rules import Form
 
 PREFIX = "POSTHOUSE_"
 
@@ -19,51 +22,75 @@ class WrongSetting(Exception):
     """A setting is unknown or does not fit; the text names it and says why."""
 
 
-def setting(default: Any, sentence: str, *, unit: str = "", secret: bool = False) -> Any:
-    """Declare one setting; `unit` is empty where the type says all."""
-    return field(default=default, metadata={"sentence": sentence, "unit": unit, "secret": secret})
+# What a number of a unit must be, where the setting itself demands nothing else.
+_FORMS = {"port": rules.PORT, "": None} | dict.fromkeys(("bytes", "connections", "requests", "threads"), rules.at_least(1))
+
+
+def setting(default: Any, sentence: str, *, unit: str = "", secret: bool = False, form: Form | None = None) -> Any:
+    """Declare one setting; `unit` is empty where the type says all, `form` is a demand beyond the type."""
+    return field(default=default, metadata={"sentence": sentence, "unit": unit, "secret": secret, "form": form or _FORMS.get(unit)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings, read once at the start of a process."""
 
-    data: Path = setting(Path("posthouse-data"), "Folder for everything kept on this machine: embedded services, spool, journals, uploads.")
+    data: Path = setting(
+        Path("posthouse-data"),
+        "Folder for everything kept on this machine: embedded services, spool, journals, uploads.",
+        form=rules.NOT_EMPTY,
+    )
     free_disk_bytes: int = setting(
-        1024**3, "Room under the data folder below which `posthouse doctor` fails; below twice that it warns.", unit="bytes"
+        1024**3,
+        "Room under the data folder below which `posthouse doctor` fails; below twice that it warns.",
+        unit="bytes",
+        form=rules.at_least(0),
     )
     database_url: str = setting(
         "",
         "PostgreSQL 15 or later, as an administrator who may create roles. Empty: an embedded server under the data folder.",
         secret=True,
+        form=rules.DATABASE,
     )
-    redis_url: str = setting("", "Redis 6.2 or later. Empty: an embedded server under the data folder.", secret=True)
+    redis_url: str = setting("", "Redis 6.2 or later. Empty: an embedded server under the data folder.", secret=True, form=rules.REDIS)
     secret_keys: str = setting(
         "",
         "Master keys as ID:BASE64 of 32 bytes, comma separated, newest first, IDs 1 to 255. Empty: read from secret.keys in the data folder.",
         secret=True,
     )
-    log_level: str = setting("info", "Least level that is logged: debug, info, warning or error.")
+    log_level: str = setting(
+        "info", "Least level that is logged: debug, info, warning or error.", form=rules.one_of("debug", "info", "warning", "error")
+    )
     log_json: bool = setting(True, "Log one JSON object a line; otherwise lines for a person.")
 
     installation_name: str = setting(
-        "Mail", "Name shown where no reseller is known yet, such as the sign-in page of an unknown host; names no product."
+        "Mail",
+        "Name shown where no reseller is known yet, such as the sign-in page of an unknown host; names no product.",
+        form=rules.NOT_EMPTY,
     )
     public_url: str = setting(
-        "http://127.0.0.1:8025", "Address under which people reach the web service; the base of links where no own host is set."
+        "http://127.0.0.1:8025",
+        "Address under which people reach the web service; the base of links where no own host is set.",
+        form=rules.WEB_ADDRESS,
     )
-    web_host: str = setting("127.0.0.1", "Address on which the web service listens.")
+    web_host: str = setting("127.0.0.1", "Address on which the web service listens.", form=rules.NOT_EMPTY)
     web_port: int = setting(8025, "Port on which the web service listens.", unit="port")
     web_threads: int = setting(16, "Requests that one web process answers at the same time.", unit="threads")
     api_requests_per_minute: int = setting(600, "Requests a minute that one API key may make.", unit="requests")
-    web_proxies: str = setting("", "Addresses of proxies whose X-Forwarded-* headers are believed, comma separated.")
+    web_proxies: str = setting(
+        "", "IP addresses of proxies whose X-Forwarded-* headers are believed, comma separated.", form=rules.IP_ADDRESSES
+    )
 
     mail_domain: str = setting(
-        "mail.localhost", "Domain of return paths and complaint addresses where a tenant has none of its own; names no product."
+        "mail.localhost",
+        "Domain of return paths and complaint addresses where a tenant has none of its own; names no product.",
+        form=rules.HOST_NAME,
     )
-    inbound_host: str = setting("127.0.0.1", "Address on which the inbound SMTP service listens.")
+    inbound_host: str = setting("127.0.0.1", "Address on which the inbound SMTP service listens.", form=rules.NOT_EMPTY)
     inbound_port: int = setting(2525, "Port on which the inbound SMTP service listens.", unit="port")
-    inbound_hostname: str = setting("", "Name that the inbound SMTP service greets with. Empty: the mail domain.")
+    inbound_hostname: str = setting(
+        "", "Name that the inbound SMTP service greets with. Empty: the mail domain.", form=rules.HOST_NAME_OR_EMPTY
+    )
     inbound_certificate: str = setting("", "File with the certificate chain for STARTTLS of the inbound SMTP service. Empty: no STARTTLS.")
     inbound_key: str = setting("", "File with the key of that certificate. Empty: it stands in the same file.")
     inbound_message_bytes: int = setting(16 * 1024 * 1024, "Largest mail that the inbound SMTP service takes.", unit="bytes")
@@ -73,25 +100,35 @@ class Settings:
         False, "Take addresses under .test, .example, .invalid and the like, where no real mail arrives: for rehearsals only."
     )
     dns_servers: str = setting(
-        "", "Name servers as IP addresses, an IPv4 one also with :PORT, comma separated. Empty: those of the system."
+        "",
+        "Name servers as IP addresses, an IPv4 one also with :PORT, comma separated. Empty: those of the system.",
+        form=rules.NAME_SERVERS,
     )
 
-    simulator_host: str = setting("127.0.0.1", "Address on which the mailbox simulator listens.")
+    simulator_host: str = setting("127.0.0.1", "Address on which the mailbox simulator listens.", form=rules.NOT_EMPTY)
     simulator_smtp_port: int = setting(2526, "Port on which the simulator takes mail.", unit="port")
     simulator_state_port: int = setting(2527, "Port of the simulator's JSON state.", unit="port")
     simulator_dns_port: int = setting(2528, "Port of the simulator's name server (UDP and TCP).", unit="port")
     simulator_scenario: str = setting("", "Scenario file (TOML) that the simulator plays. Empty: the one that ships.")
     simulator_inbound: str = setting(
-        "", "Where the simulator sends reports and answers, as HOST:PORT. Empty: the inbound service's address."
+        "",
+        "Where the simulator sends reports and answers, as HOST:PORT. Empty: the inbound service's address.",
+        form=rules.HOST_PORT_OR_EMPTY,
     )
-    simulator_web: str = setting("", "Where the simulator fetches pixels and links, as HOST:PORT. Empty: the web service's address.")
+    simulator_web: str = setting(
+        "", "Where the simulator fetches pixels and links, as HOST:PORT. Empty: the web service's address.", form=rules.HOST_PORT_OR_EMPTY
+    )
     simulator_verify: bool = setting(True, "Whether the simulator verifies the DKIM signatures of all mail.")
 
-    stripe_api: str = setting("https://api.stripe.com", "Address of Stripe's API; another one for `posthouse stripe-double`.")
+    stripe_api: str = setting(
+        "https://api.stripe.com", "Address of Stripe's API; another one for `posthouse stripe-double`.", form=rules.WEB_ADDRESS
+    )
 
-    workers_jobs: int = setting(1, "Worker processes for background jobs that `posthouse up` keeps.", unit="processes")
-    workers_marketing: int = setting(1, "Worker processes that send campaigns.", unit="processes")
-    workers_transactional: int = setting(1, "Worker processes that send single messages.", unit="processes")
+    workers_jobs: int = setting(
+        1, "Worker processes for background jobs that `posthouse up` keeps.", unit="processes", form=rules.at_least(0)
+    )
+    workers_marketing: int = setting(1, "Worker processes that send campaigns.", unit="processes", form=rules.at_least(0))
+    workers_transactional: int = setting(1, "Worker processes that send single messages.", unit="processes", form=rules.at_least(0))
 
 
 def _text(value: str) -> str:
@@ -140,12 +177,10 @@ def _read(name: str, text: str, declared: Field[Any]) -> Any:
 
 def _checked(settings: Settings) -> Settings:
     for f in fields(Settings):
-        if f.metadata["unit"] == "port" and not 0 < getattr(settings, f.name) < 65536:
-            raise WrongSetting(f"{PREFIX}{f.name.upper()}: a port lies between 1 and 65535.")
-    if settings.log_level.lower() not in {"debug", "info", "warning", "error"}:
-        raise WrongSetting(f"{PREFIX}LOG_LEVEL: {settings.log_level!r} is not debug, info, warning or error.")
-    if not settings.public_url.startswith(("http://", "https://")):
-        raise WrongSetting(f"{PREFIX}PUBLIC_URL: it must begin with http:// or https://.")
+        form, value = f.metadata["form"], getattr(settings, f.name)
+        if form is not None and not form.fits(value):
+            shown = "its value" if f.metadata["secret"] else repr(str(value))
+            raise WrongSetting(f"{PREFIX}{f.name.upper()}: {shown} is not {form.expected}. {f.metadata['sentence']}")
     return settings
 
 
@@ -165,6 +200,10 @@ class Described:
     sentence: str
 
 
+def _shown(default: Any) -> str:
+    return {True: "yes", False: "no"}[default] if isinstance(default, bool) else str(default)
+
+
 def describe() -> list[Described]:
     """List all settings in the order of declaration."""
     return [
@@ -172,11 +211,32 @@ def describe() -> list[Described]:
             PREFIX + f.name.upper(),
             {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "Path": "path"}[str(f.type)],
             f.metadata["unit"],
-            "" if f.default is MISSING else str(f.default),
+            _shown(f.default),
             f.metadata["sentence"],
         )
         for f in fields(Settings)
     ]
+
+
+def reference_page() -> str:
+    """Return the reference of all settings in Markdown."""
+    rows = [
+        f"| `{one.name}` | {one.type} | {one.unit or '–'} | {f'`{one.default}`' if one.default else 'none'} | {one.sentence} |"
+        for one in describe()
+    ]
+    return _PAGE + "\n".join(rows) + "\n"
+
+
+_PAGE = """# Settings
+
+Made from `platform/settings.py` by `posthouse settings --markdown`; a test holds the two together.
+
+Every setting is a variable of the environment, read once when a process starts. One that is unknown or does not fit stops
+the start with exit status 2, its name and the reason.
+
+| name | type | unit | default | meaning |
+|---|---|---|---|---|
+"""
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
