@@ -16,6 +16,7 @@ setup(
     package_data={
         "": [
             "*.html",
+            "*.mjml",
             "*.txt",
             "*.xml",
             "*.json",

@@ -6,7 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
 
 from posthouse.platform import clock, logs
 
@@ -31,9 +34,13 @@ class Kept:
 
 @dataclass
 class Supervisor:
-    """Runs `posthouse` commands as child processes with one environment."""
+    """Runs `posthouse` commands as child processes with one environment.
+
+    What they write goes where the supervisor's own output goes, or, with `logs`, to a file of each one's name in that folder.
+    """
 
     environment: Mapping[str, str]
+    logs: Path | None = None
     kept: list[Kept] = field(default_factory=list)
 
     def keep(self, name: str, *arguments: str) -> None:
@@ -62,9 +69,18 @@ class Supervisor:
             logs.get().warning("process.ended", name=one.name, status=status, lived_seconds=round(lived, 1), again_in=one.pause)
         if now >= one.start_at:
             # A session of its own: Ctrl-C reaches the supervisor alone, which then ends all in order.
-            one.process = subprocess.Popen(one.command, env=dict(self.environment), start_new_session=True)  # noqa: S603
+            with self._output(one) as output:
+                one.process = subprocess.Popen(  # noqa: S603
+                    one.command, env=dict(self.environment), start_new_session=True, stdout=output, stderr=output
+                )
             one.started = now
             logs.get().info("process.started", name=one.name, pid=one.process.pid)
+
+    def _output(self, one: Kept) -> AbstractContextManager[IO[bytes] | None]:
+        if self.logs is None:
+            return nullcontext()
+        self.logs.mkdir(parents=True, exist_ok=True)
+        return (self.logs / f"{one.name}.log").open("ab")
 
     def end(self) -> None:
         """Ask all to stop, and kill what has not stopped in time. May be repeated."""

@@ -10,6 +10,7 @@ from granian.server import Server
 
 from posthouse.platform.cli import Command
 from posthouse.platform.settings import Settings, WrongSetting
+from posthouse.webui.demo import command as demo
 
 
 def _web(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -38,4 +39,4 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processes", type=int, default=1, help="web processes")
 
 
-COMMANDS = [Command("web", "Serve pages, interface, public links and hooks over HTTP.", _web, _configure)]
+COMMANDS = [Command("web", "Serve pages, interface, public links and hooks over HTTP.", _web, _configure), demo.COMMAND]

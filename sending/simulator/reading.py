@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import email.policy
 import re
 from collections.abc import Callable, Iterator
-from email.message import EmailMessage
-from email.parser import BytesParser
+from email import message_from_bytes
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
 from email.utils import parseaddr
 from urllib.parse import urlsplit
 
@@ -28,13 +29,13 @@ _URI = re.compile(r"<\s*([^>\s]+)\s*>")
 
 def read_letter(data: bytes, lookup: KeyLookup | None) -> Reading:
     """Return what is in a letter; with no look-up its signatures are not verified and ``dkim`` is empty."""
-    message = BytesParser(policy=email.policy.default).parsebytes(data)
-    assert isinstance(message, EmailMessage)
+    # The older of the standard library's two parsers: the newer takes three times as long.
+    message = message_from_bytes(data)
     verdict, reason = verify(data, lookup) if lookup else ("", "")
     one_click, mailto = _ways_out(message)
     hosts = {urlsplit(one_click).netloc} if one_click else set()
     pixels, links, page = _html_parts(message, hosts)
-    sender = parseaddr(_text(message, "from"))[1]
+    sender = parseaddr(str(message.get("from", "")))[1]
     head = data.partition(b"\r\n\r\n")[0]
     return Reading(
         message_id=_text(message, "message-id").strip(),
@@ -85,11 +86,17 @@ def _aligned(domain: str, signer: str) -> bool:
     return domain == signer or domain.endswith("." + signer)
 
 
-def _text(message: EmailMessage, name: str) -> str:
-    return str(message.get(name, ""))
+def _text(message: Message, name: str) -> str:
+    value = str(message.get(name, ""))
+    if "=?" not in value:
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (HeaderParseError, LookupError, UnicodeError):
+        return value
 
 
-def _ways_out(message: EmailMessage) -> tuple[str, str]:
+def _ways_out(message: Message) -> tuple[str, str]:
     """Return the first web address and the first mail address of List-Unsubscribe (RFC 2369 section 3.2)."""
     uris = _URI.findall(_text(message, "list-unsubscribe"))
     web = next((uri for uri in uris if uri.lower().startswith(("https:", "http:"))), "")
@@ -97,15 +104,17 @@ def _ways_out(message: EmailMessage) -> tuple[str, str]:
     return web, mail
 
 
-def _is_one_click(message: EmailMessage) -> bool:
+def _is_one_click(message: Message) -> bool:
     return _text(message, "list-unsubscribe-post").strip().lower() == "list-unsubscribe=one-click"
 
 
-def _html_parts(message: EmailMessage, hosts: set[str]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    part = message.get_body(("html",))
+def _html_parts(message: Message, hosts: set[str]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    part = next((part for part in message.walk() if part.get_content_type() == "text/html"), None)
     if part is None:
         return (), (), ""
-    tree = LexborHTMLParser(part.get_content())
+    body = part.get_payload(decode=True)
+    assert isinstance(body, bytes)
+    tree = LexborHTMLParser(body.decode(part.get_content_charset("utf-8"), "replace"))
     pixels = tuple(_pixels(tree))
     ours = hosts | {urlsplit(pixel).netloc for pixel in pixels}
     anchors = [(str(node.attributes.get("href") or ""), node.text()) for node in tree.css("a[href]")]
