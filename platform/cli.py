@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from posthouse.platform import logs
@@ -26,16 +26,21 @@ class Command:
     explains: bool = False
 
 
+def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(prog="posthouse", description="An e-mail service provider that one can resell.")
+    found = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in sorted(commands):
+        commands[name].configure(found.add_parser(name, help=commands[name].help, description=commands[name].help))
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 2 for a wrong setting or a wrong call, 1 for a refusal."""
     from posthouse.platform.rooms import assemble  # noqa: PLC0415 - the rooms import this module for Command
 
-    parser = argparse.ArgumentParser(prog="posthouse", description="An e-mail service provider that one can resell.")
     commands = assemble().commands
-    found = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in sorted(commands):
-        commands[name].configure(found.add_parser(name, help=commands[name].help, description=commands[name].help))
-    arguments = parser.parse_args(argv)
+    arguments = make_parser(commands).parse_args(argv)
     try:
         command = commands[arguments.command]
         settings = Settings() if command.explains else from_environment()

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from posthouse.platform.app import create_core
 from posthouse.platform.cli import Command
 from posthouse.platform.embedded import postgres, redis
 from posthouse.platform.embedded.places import CannotStart
+from posthouse.platform.first_run import make_first
 from posthouse.platform.migrate import migrate
 from posthouse.platform.secrets import ensure_key_file, load_keyring
 from posthouse.platform.settings import Settings, WrongSetting, as_environment, environment
@@ -87,13 +87,7 @@ def _need_ports(settings: Settings) -> None:
 
 
 def _greet(settings: Settings) -> None:
-    core = create_core(settings, process="command")
-    lines = [f"Posthouse runs at {settings.public_url}"]
-    with core.app_context():
-        for first_run in core.extensions["posthouse_house"].first_runs:
-            lines += first_run()
-        for engine in core.extensions["sqlalchemy"].engines.values():
-            engine.dispose()
+    lines = [f"Posthouse runs at {settings.public_url}", *make_first(settings)]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
