@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from werkzeug.routing import BaseConverter, Map, ValidationError
+from werkzeug.routing import BaseConverter, Map
 
 from posthouse.platform import ids
 from posthouse.platform.errors import Missing
+
+NOBODY = 0
 
 
 class PublicId(BaseConverter):
@@ -18,11 +20,14 @@ class PublicId(BaseConverter):
         self.prefix = prefix
 
     def to_python(self, value: str) -> int:
-        """Return the row's number. Raises: ValidationError, which makes the route not match."""
+        """Return the row's number; 0, which no row has, for one that we never gave out.
+
+        A ValidationError would make some methods of the same address answer 405 instead of 404.
+        """
         try:
             return ids.decode(self.prefix, value)
         except Missing:
-            raise ValidationError from None
+            return NOBODY
 
     def to_url(self, value: int) -> str:
         """Return the public form."""

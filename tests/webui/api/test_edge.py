@@ -65,7 +65,7 @@ def test_another_method_is_405_and_told_what_there_is(a1, method):
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/", "/nothing", "/lists/", "//lists", "/lists/lst_%00", "/lists/%ff%fe", "/lists/LST_0000000000001", "/lists/cmp_0000000000001"],
+    ["", "/", "/nothing", "/lists/", "//lists", "/lists/lst_%00", "/lists/%ff%fe", "/lists/LST_0000000000001"],
 )
 def test_an_unknown_address_is_a_404_that_says_where_to_look(a1, path):
     assert "/api/v1/docs" in _problem(a1.call("GET", path), 404, "not_found")["detail"]
@@ -101,6 +101,12 @@ def test_a_body_in_chunks_is_read_whole_and_bounded(a1):
     made = a1.served.call("POST", "/api/v1/lists", body=iter([b'{"name": ', b'"Chunks"}']), headers=headers)
     assert (made.status, made.json["name"]) == (201, "Chunks")
     _problem(a1.served.call("POST", "/api/v1/lists", body=(b" " * 100_000 for _ in range(40)), headers=headers), 413)
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize("made_up", ["con_zzzzzzzzzzzzz", "con_0000000000000", "lst_0000000000001"])
+def test_an_id_that_never_was_is_a_404_for_every_method(a1, method, made_up):
+    _problem(a1.call(method, f"/contacts/{made_up}", {} if method == "PATCH" else None), 404, "contact_not_found")
 
 
 def test_no_body_where_one_is_needed_names_what_is_missing(a1):
