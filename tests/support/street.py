@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,13 @@ class Street:
 
 @contextmanager
 def open_street(folder: Path, **settings: Any) -> Iterator[Street]:
-    """Make a database with people and serve it; further settings go to the web process."""
-    with fresh(folder) as made:
+    """Make a database with people and serve it under these settings."""
+    with fresh(folder) as fresh_settings:
+        made = replace(fresh_settings, **settings)
         core = create_core(made, process="command")
         with core.app_context():
             world = make_world()
-            with serving(made, folder, **settings) as served:
+            with serving(made, folder) as served:
                 web = create_app(served.settings)
                 yield Street(served, world, core, web)
                 for app in (core, web):
