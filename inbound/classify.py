@@ -62,7 +62,7 @@ def _reply(text: str) -> dict[str, Any]:
 def _mail(found: Understood) -> dict[str, Any]:
     kinds = {Kind.UNSUBSCRIBE: Kind.UNKNOWN, Kind.REPLY: Kind.UNKNOWN}
     answer: dict[str, Any] = {"kind": str(kinds.get(found.kind, found.kind)), "rule": found.rule}
-    if found.kind is Kind.BOUNCE:
+    if found.outcomes:
         answer["events"] = [
             {
                 "recipient": one.recipient,

@@ -32,7 +32,7 @@ _WORDS = re.compile(
 # Apple's mail programs send this for the person who pressed "unsubscribe".
 _LEFT_BY_CLIENT = re.compile(r"apple mail sent this email to unsubscribe", re.IGNORECASE)
 _AUTH_WORDS = re.compile(
-    r"(?:dmarc|spf|dkim)[^.\n]{0,60}(?:fail|violation|reject)|authentication failure report|failed dmarc|this is (?:an authentication|a (?:dmarc|spf))",
+    r"(?:dmarc|spf|dkim)[^.\n]{0,60}(?:fail|violation|reject)|authentication failure report|fail[^.\n]{0,40}\bdmarc|dmarc results?:|failed dmarc|this is (?:an authentication|a (?:dmarc|spf))",
     re.IGNORECASE,
 )
 

@@ -6,7 +6,7 @@ from posthouse.inbound.parsing.cards import Outcome
 from posthouse.inbound.parsing.dsn import RecipientBlock, read_blocks
 from posthouse.inbound.parsing.headers import addresses
 from posthouse.inbound.parsing.letter import Letter
-from posthouse.inbound.parsing.shapes import Passage, read_passages
+from posthouse.inbound.parsing.shapes import BLOCK_LIMIT, Passage, read_passages
 from posthouse.sending.replies.cards import Classification
 from posthouse.sending.replies.reading import best_status, find_code, find_stage, find_statuses
 from posthouse.sending.replies.rules import classify
@@ -21,7 +21,7 @@ _SUBJECT = re.compile(
     r"undeliver|non-?deliver|not deliver|returned (?:mail|message|to sender)|return(?:ing|ed) (?:message )?to sender|deliver(?:y|ing)[^\n]{0,40}(?:fail|problem|error|status|warning|delay|notif|incomplete|unsuccess)"
     r"|(?:mail|message|e-?mail)[^\n]{0,30}(?:could not|cannot|can't|not) be deliver|failure notice|failure notification|failed mail|mail (?:delivery )?(?:fail|error|status)|delivery report|delivery failed|failed delivery"
     r"|warning: (?:message|could not)|message status|mail system error|processing error|could not send|rejected mail|nicht zustell|unzustellbar|zur(?:ü|ue)ckgesand|non (?:remis|distribu)|impossible de remettre|no (?:se )?(?:ha )?entreg|devuelt|non recapita|mancato recapito"
-    r"|niet bezorg|не доставлено|недостав|недоставк|niedorecz|nie dostarczo|zwrot|エラー|配信不能|配達不能|送信でき|returned mail|退信|投递失败|loop alert|mail failure|errors from",
+    r"|niet bezorg|не доставлено|недостав|недоставк|niedorecz|nie dostarczo|zwrot|エラー|配信不能|配達不能|送信でき|returned mail|退信|投递失败|no se puede entregar|no se pudo entregar|imposs[ií]ble? (?:recapitar|entregar|remettre)|recapito|não (?:foi )?entregu|não é possível entregar|falha na entrega|onbestelbaar|kan (?:inte|ikke|niet) (?:lever|bezorg)|inte levereras|olevererbar|ikke leveret|ei voi(?:tu|da)? toimittaa|toimitus epäonnistui|niedostarcz|nedoručiteln|kézbesíthetetlen|teslim edilemedi|iletilemedi|не удается доставить|无法送达|未送达|無法傳遞|傳遞失敗|배달되지|배달할 수|반송|loop alert|mail failure|errors from",
     re.IGNORECASE,
 )
 _BODY = re.compile(
@@ -72,6 +72,16 @@ def looks_returned(letter: Letter) -> bool:
     if writer + subject + body < 2 or _is_answer(letter):
         return False
     return writer or _shows_proof(letter)
+
+
+def farewell(letter: Letter) -> list[Outcome]:
+    """What an automatic answer says of a mailbox that nobody reads any more: at most one outcome, never hard."""
+    told = classify(0, None, letter.text[:BLOCK_LIMIT])
+    writer = addresses(letter.sender)
+    if told.reason not in ("suspend", "hasmoved") or not writer:
+        return []
+    text = " ".join(letter.text.split())[:TEXT_KEPT]
+    return [Outcome(writer[0], "failed", None, 5, told.reason, hard=False, suppress=False, text=text, rule=told.rule)]
 
 
 def _shows_proof(letter: Letter) -> bool:
@@ -137,7 +147,11 @@ def _passage_of(block: RecipientBlock, passages: list[Passage]) -> str:
 
 def _recipient_of(block: RecipientBlock, passages: list[Passage]) -> str | None:
     # Sendmail names only the host of a route; the words then name the recipient.
-    return block.recipient or (passages[0].recipient if len(passages) == 1 else None)
+    if "@" in block.recipient:
+        return block.recipient
+    # Exim names the file or the program behind an alias; the words name the alias.
+    named = passages[0].recipient if len(passages) == 1 else None
+    return named or block.recipient or None
 
 
 def _from_passage(letter: Letter, passage: Passage) -> Outcome:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from posthouse.inbound.parsing.arf import is_authentication_notice, read_feedback
 from posthouse.inbound.parsing.attachments import may_hold_report, read_attached, read_report_file
 from posthouse.inbound.parsing.autoreply import is_auto_reply, is_marked_automatic, speaks_automatically
-from posthouse.inbound.parsing.bounces import looks_returned, read_status_report, read_written_report
+from posthouse.inbound.parsing.bounces import farewell, looks_returned, read_status_report, read_written_report
 from posthouse.inbound.parsing.cards import Feedback, Kind, Understood
 from posthouse.inbound.parsing.ids import find_ids, of_address
 from posthouse.inbound.parsing.letter import Letter, read_letter
@@ -101,7 +101,7 @@ def _answers_automatically(letter: Letter) -> bool:
 
 
 def _auto_reply(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
-    return Understood(Kind.AUTO_REPLY, "automatic-answer", outcomes=()) if is_auto_reply(letter) else None
+    return Understood(Kind.AUTO_REPLY, "automatic-answer", outcomes=tuple(farewell(letter))) if is_auto_reply(letter) else None
 
 
 def _unsubscribe(letter: Letter, envelope: tuple[str, ...]) -> Understood | None:

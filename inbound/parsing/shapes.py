@@ -19,8 +19,9 @@ _LINE_FORMS = tuple(
         rf"^[ \t>*-]*{_A}[ \t]*(?P<rest>:.*|\.{{3}}.*)?$",
         rf"^[ \t]*[45]\d\d[ -](?:[45]\.\d{{1,3}}\.\d{{1,3}} )?<{_A}>(?P<rest>(?:\.{{3}}|:|,).*)$",
         rf"^[ \t]*(?:rcpt to|delivery failed[^:\n@]{{0,40}}):[ \t]*<?{_A}(?P<rest>.*)$",
-        rf"^[ \t>*-]*(?:\S[^:\n@]{{0,60}}\s)?(?:recipient|address|user|userid|mailbox|error-for|undeliverable to|delivered to|not deliverable)s?[ \t]*:[ \t]*(?:\[?smtp:)?[<\"\[(]*{_A}(?P<rest>.*)$",
+        rf"^[ \t>*-]*(?!original address)(?:\S[^:\n@]{{0,60}}\s)?(?:recipient|address|user|userid|mailbox|error-for|undeliverable to|delivered to|not deliverable)s?[ \t]*:[ \t]*(?:\[?smtp:)?[<\"\[(]*{_A}(?P<rest>.*)$",
         rf"^[ \t>*-]*{_A}[>\"]?<mailto:[^>]*>(?P<rest>.*)$",
+        rf"^[ \t>*-]*\"[^\"\n]{{1,100}}\"[ \t]*<{_A}>(?P<rest>[ \t]*)$",
         rf"^[ \t>*-]*[<\"]?{_A}[>\"]? (?:on|\[|\() ?(?P<rest>.*)$",
     )
 )
@@ -44,6 +45,8 @@ _ABOUT_HELP = re.compile(
     r"contact|assistance|help|support@|postmaster@|questions|please (?:send|forward|e-?mail)|abuse@|\bfrom:|mail from|sender|reply-to|message-id|in-reply-to",
     re.IGNORECASE,
 )
+_BARE = re.compile(r"(?:recipients?|users?|address(?:es)?)[^\n]{0,160}(?:\n[^\n]{0,80})?:\n+[ \t]+([A-Za-z0-9._-]{2,64})[ \t]*(?:\n|$)")
+_DAEMON_HOST = re.compile(r"mailer-daemon@([a-z0-9.-]{3,255})", re.IGNORECASE)
 _DAEMONS = re.compile(r"^(?:mailer-daemon|postmaster|abuse|no-?reply|mail-daemon|root)@", re.IGNORECASE)
 
 
@@ -65,7 +68,7 @@ def read_passages(letter: Letter) -> list[Passage]:
         return [Passage(address, letter.text[:BLOCK_LIMIT]) for address in named]
     if at:
         return _passages(lines, at)
-    found = _in_words(letter.text, not_them) or _in_original(letter)
+    found = _in_words(letter.text, not_them) or _in_original(letter) or _only_one_left(letter, not_them) or _bare_name(letter)
     return [Passage(address, letter.text[:BLOCK_LIMIT]) for address in found] or [Passage(None, letter.text[:BLOCK_LIMIT])]
 
 
@@ -152,7 +155,21 @@ def _in_words(text: str, not_them: set[str]) -> list[str]:
 
 def _in_original(letter: Letter) -> list[str]:
     for name in ("x-original-to", "delivered-to", "to"):
-        found = [a for a in addresses(original_field(letter, name)) if not _DAEMONS.match(a)]
-        if len(found) == 1:
+        found = addresses(original_field(letter, name))
+        if len(found) == 1 and (name == "to" or not _DAEMONS.match(found[0])):
             return found
     return []
+
+
+def _only_one_left(letter: Letter, not_them: set[str]) -> list[str]:
+    # A report in any language that names one stranger is about that one.
+    lines = [line for line in letter.text.split("\n")[:300] if "@" in line and len(line) <= 1_000 and not _ABOUT_HELP.search(line)]
+    found = {address.lower(): address for line in lines for address in addresses(line)}
+    left = [address for key, address in found.items() if key not in not_them and not _DAEMONS.match(address)]
+    return left if len(left) == 1 else []
+
+
+def _bare_name(letter: Letter) -> list[str]:
+    # AOL lists its own users without their domain, which is the reporter's.
+    named, host = _BARE.search(letter.text), _DAEMON_HOST.search(letter.sender)
+    return [f"{named.group(1)}@{host.group(1).lower()}"] if named and host else []

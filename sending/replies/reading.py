@@ -8,15 +8,17 @@ LONGEST_TEXT = 4000  # characters; RFC 5321 4.5.3.1.5 allows 512 a line, reports
 
 # RFC 3463 2: class.subject.detail, up to three digits each. Not inside a longer dotted number such as an IP address.
 _STATUS = re.compile(r"(?<![\d.\-/@v])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d|-\d{2}\.)")
-_CODE = re.compile(r"(?<![\d.\-#/@:])([45][0-5]\d)(?=[ \-:]|$)(?!\s*(?:bytes|seconds|messages))")
+# RFC 5321 4.2.1 ends the middle digit at 5; 570 and 571 are in use for refusals nevertheless.
+_CODE = re.compile(r"(?<![\d.\-#/@:])(?<!port )([45][0-5]\d|57[01])(?=[ \-:]|$)(?!\s*(?:bytes|seconds|messages))")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,256}@[a-z0-9\-_.]{1,255}")
 _SPACES = re.compile(r"\s+")
 
 # How mail servers name the command that was answered; the last one named in a text is the one that failed.
 _STAGE = re.compile(
-    r"(?P<dot>in reply to end of data|after end of data|end of message|your message was rejected after|like our final data"
+    r"(?P<dot>in reply to end of data|after end of (?:data|message)|in reply to end of message|your message was rejected after|like our final data"
     r"|after i sent the message|in response to end of data|step: data send|bdat command)"
     r"|(?P<rcpt>in reply to rcpt to|after rcpt (?:to|command)|>>> rcpt to|did not like our rcpt to|\[rcpt_to\]|rcpt to response|while talking to .{0,80}rcpt to"
+    r"|rejected recipient|following rcpt command|(?:sent|<<<|-->|said) ?(?:<<<|:)? rcpt to:"
     r"|does not like recipient|in rcpt to\b|for rcpt to command|rcpt to:<[^>]*> \.\.\.|step: rcpt|\(rcpt\)|state 1[34]\b)"
     r"|(?P<mail>in reply to mail from|after mail (?:from|command)|>>> mail from|did not like our mail from|\[mail_from\]|but sender was rejected|step: mail|\(mail\))"
     r"|(?P<data>in reply to data command|after data\b|>>> data|did not like our data|for text command|\(data\))"

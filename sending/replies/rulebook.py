@@ -16,13 +16,15 @@ RULE_FILES = ("providers.toml", "texts.toml", "codes.toml")
 class Rule:
     """One rule: every condition that it has must hold; within one condition any alternative does.
 
-    A phrase may hold ` * `: its pieces must then occur in that order.
+    A phrase may hold ` * `: its pieces must then occur in that order. A phrase of at most four letters counts only as a
+    whole word, since `dul` stands in "module" and `uce` in "produce".
     """
 
     name: str
     reason: str
     evidence: str
     phrases: tuple[tuple[str, ...], ...]
+    words: re.Pattern[str] | None
     unless: tuple[tuple[str, ...], ...]
     statuses: frozenset[str]
     unless_statuses: frozenset[str]
@@ -47,9 +49,12 @@ class Rule:
     def _fits_words(self, text: str) -> bool:
         if self.pattern is not None and not self.pattern.search(text):
             return False
-        if self.phrases and not says_any(text, self.phrases):
+        if (self.phrases or self.words) and not self._says(text):
             return False
         return not (self.unless and says_any(text, self.unless))
+
+    def _says(self, text: str) -> bool:
+        return says_any(text, self.phrases) or (self.words is not None and bool(self.words.search(text)))
 
 
 def says_any(text: str, phrases: tuple[tuple[str, ...], ...]) -> bool:
@@ -72,8 +77,11 @@ def _in_order(text: str, pieces: tuple[str, ...]) -> bool:
 
 
 def _status_fits(wanted: frozenset[str], status: str) -> bool:
-    # "x.1.1" stands for 4.1.1 and 5.1.1: the class says how final it is, not why.
-    return bool(status) and (status in wanted or f"x{status[1:]}" in wanted)
+    # "x.1.1" stands for 4.1.1 and 5.1.1: the class says how final it is, not why. "x.1.*" stands for any detail.
+    if not status:
+        return False
+    whole = f"{status[: status.rfind('.')]}.*"
+    return status in wanted or f"x{status[1:]}" in wanted or whole in wanted or f"x{whole[1:]}" in wanted
 
 
 @cache
@@ -103,11 +111,13 @@ def _rule(name: str, facts: dict[str, object]) -> Rule:
     if facts["reason"] not in reasons():
         raise ValueError(f"rule {name}: unknown reason {facts['reason']!r}")
     pattern = facts.get("pattern")
+    phrases = _phrases(facts.get("phrases"))
     return Rule(
         name=name,
         reason=str(facts["reason"]),
         evidence=str(facts["evidence"]),
-        phrases=_phrases(facts.get("phrases")),
+        phrases=tuple(phrase for phrase in phrases if not _is_word(phrase)),
+        words=_words([phrase[0] for phrase in phrases if _is_word(phrase)]),
         unless=_phrases(facts.get("unless")),
         statuses=frozenset(map(str, _list(facts.get("statuses")))),
         unless_statuses=frozenset(map(str, _list(facts.get("unless_statuses")))),
@@ -124,3 +134,11 @@ def _list(value: object) -> list[object]:
 
 def _phrases(value: object) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(str(phrase).lower().split(" * ")) for phrase in _list(value))
+
+
+def _is_word(phrase: tuple[str, ...]) -> bool:
+    return len(phrase) == 1 and len(phrase[0]) <= 4 and phrase[0].isalpha()
+
+
+def _words(words: list[str]) -> re.Pattern[str] | None:
+    return re.compile(rf"\b(?:{'|'.join(words)})\b") if words else None

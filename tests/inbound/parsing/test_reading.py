@@ -6,6 +6,7 @@ import time
 
 import letters
 import pytest
+import written_bounces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -201,3 +202,29 @@ def test_mutated_mail_is_read(sample: bytes, data: st.DataObject) -> None:
 def test_people_who_write_of_deliveries_send_no_bounce(sender: str, subject: str, words: str) -> None:
     """Parcels are undeliverable too, and people ask about bounces that they got."""
     assert read(f"From: {sender}\nSubject: {subject}\n\n{words}\n".encode()).kind is not Kind.BOUNCE
+
+
+@pytest.mark.parametrize("bounce", written_bounces.BOUNCES, ids=[one[0] for one in written_bounces.BOUNCES])
+def test_a_bounce_written_for_people_names_recipient_and_reason(bounce: tuple[str, str, str, str, tuple[tuple[str, str], ...]]) -> None:
+    """Mail systems of thirty years and a dozen languages, each in its own form."""
+    _, sender, subject, words, expected = bounce
+    head = f"From: {sender}\nTo: b@bounce.shop.example\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n"
+    found = read(f"{head}Content-Transfer-Encoding: 8bit\n\n{words}".encode())
+    assert found.kind is Kind.BOUNCE
+    for outcome, (recipient, reason) in zip(found.outcomes, expected, strict=True):
+        assert recipient in (None, outcome.recipient)
+        assert reason in (None, outcome.reason)
+
+
+def test_an_automatic_answer_may_say_that_nobody_reads_there() -> None:
+    """The mailbox is out of use: known, but neither hard nor a bounce."""
+    found = read(b"From: ann@example.net\nAuto-Submitted: auto-replied\nSubject: Re: hi\n\nThis mailbox is no longer in use.\n")
+    assert (found.kind, found.outcomes[0].reason, found.outcomes[0].hard) == (Kind.AUTO_REPLY, "suspend", False)
+
+
+def test_a_dmarc_failure_report_in_words_is_a_complaint_of_the_domain() -> None:
+    """Exim writes it as plain text (RFC 6591 is younger than that habit)."""
+    words = b"A message claiming to be from you has failed the published DMARC policy for your domain.\n\nDMARC Results: None\n"
+    found = read(b"From: r@example.net\nAuto-Submitted: auto-generated\nSubject: DMARC Forensic Report for shop.example\n\n" + words)
+    assert found.feedback is not None
+    assert (found.kind, found.feedback.kind) == (Kind.COMPLAINT, "auth-failure")

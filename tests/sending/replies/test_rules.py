@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reply_samples import SAMPLES
 
 from posthouse.sending.replies.rulebook import reasons, rules
 from posthouse.sending.replies.rules import classify
@@ -98,3 +99,25 @@ def test_every_rule_has_a_known_reason_and_its_evidence() -> None:
 def test_no_input_raises(code: int, enhanced: str | None, text: str, stage: str) -> None:
     """A hostile server cannot break the sender: every input has an answer from the vocabulary."""
     assert classify(code, enhanced, text, stage=stage).reason in reasons()
+
+
+def test_every_rule_has_its_sample() -> None:
+    """A rule that no sample needs is not kept, and no sample outlives its rule."""
+    assert set(SAMPLES) == {rule.name for rule in rules()}
+
+
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_a_sample_is_decided_by_its_rule(name: str) -> None:
+    """The rule named, and no other, gives the reason."""
+    assert {classify(0, None, text).rule for text in SAMPLES[name]} == {name}
+
+
+def test_short_words_count_only_as_words() -> None:
+    """A module is no dial-up list, and produce no unsolicited mail."""
+    assert classify(0, None, "LOCAL module reports: the schedule could not be produced").reason == "undefined"
+
+
+def test_an_unknown_detail_means_what_its_subject_means() -> None:
+    """RFC 3463 2: codes grow; the class and the subject still tell."""
+    found = [classify(0, status, "") for status in ("5.1.77", "4.4.99", "5.6.44", "5.7.999")]
+    assert [one.reason for one in found] == ["userunknown", "networkerror", "contenterror", "securityerror"]
