@@ -31,6 +31,8 @@ setup(
             "*.mjml",
             "*.mako",
             "*.lua",
+            "*.br",
+            "*.gz",
             "py.typed",
         ]
     },
