@@ -17,10 +17,11 @@ from posthouse.sending.messages.history import Happening
 from posthouse.sending.tokens import TokenClaims
 from posthouse.sending.tracking import engagement
 from posthouse.sending.tracking.hits import Hit
-from posthouse.sending.tracking.queries import MessageFacts, facts_of
+from posthouse.sending.tracking.queries import MessageFacts, facts_of, recipient_of
 from posthouse.tenants.accounts.queries import place_of
 from posthouse.tenants.lists import queries as list_queries
 from posthouse.tenants.lists import services as lists
+from posthouse.tenants.suppressions.services import suppress
 
 SORT_JOB = "sending.sort_hits"
 CLOSED = frozenset({"closed"})
@@ -66,25 +67,50 @@ def recipients_scope(scope: Scope, claims: TokenClaims) -> Scope | None:
 def unsubscribe(scope: Scope, *, message_id: int, everything: bool = False, source: str = "link") -> bool:
     """End the recipient's subscription to the message's list, or to all marketing; may be repeated.
 
-    `source` is link, one_click or mail. Returns whether the message was found; an unknown one changes nothing.
+    `source` is link, one_click or mail. Returns whether the message was found; an unknown one, or one that went to a single
+    person, changes nothing. It holds for the address, also where contact or list were deleted since.
     """
     facts = facts_of(scope, [message_id]).get(message_id)
     if facts is None or facts.contact_id is None:
         return False
-    list_id = None if everything else facts.list_id
-    lists.unsubscribe(scope, contact_id=facts.contact_id, list_id=list_id, source=source, message_id=message_id)
+    list_id = None if everything else _present_list(scope, facts)
+    contact_id = recipient_of(scope, facts)
+    if contact_id is not None:
+        lists.unsubscribe(scope, contact_id=contact_id, list_id=list_id, source=source, message_id=message_id)
+    else:
+        _suppress(scope, facts, list_id, source)
     _count_unsubscribe(scope, facts)
     return True
+
+
+def _present_list(scope: Scope, facts: MessageFacts) -> int | None:
+    """Return the message's list; None where it is gone: then the wish to get no more can only be kept for everything."""
+    return facts.list_id if any(card.id == facts.list_id for card in list_queries.list_lists(scope)) else None
+
+
+def _suppress(scope: Scope, facts: MessageFacts, list_id: int | None, source: str) -> None:
+    reach = "stream" if list_id is None else "list"
+    suppress(
+        scope,
+        email=facts.email_norm,
+        reason="unsubscribe",
+        source=source,
+        reach=reach,
+        list_id=list_id,
+        stream="marketing" if list_id is None else None,
+        message_id=facts.message_id,
+    )
 
 
 def set_preferences(scope: Scope, *, message_id: int, keep_list_ids: Collection[int], source: str = "preferences") -> bool:
     """Keep the recipient subscribed to these of their present lists and end the others; may be repeated. Lists they were not on stay so."""
     facts = facts_of(scope, [message_id]).get(message_id)
-    if facts is None or facts.contact_id is None:
+    contact_id = recipient_of(scope, facts) if facts is not None else None
+    if facts is None or contact_id is None:
         return False
-    for subscription in list_queries.subscriptions_of(scope, facts.contact_id):
+    for subscription in list_queries.subscriptions_of(scope, contact_id):
         if subscription.state in {"subscribed", "unconfirmed"} and subscription.list_id not in keep_list_ids:
-            lists.unsubscribe(scope, contact_id=facts.contact_id, list_id=subscription.list_id, source=source, message_id=message_id)
+            lists.unsubscribe(scope, contact_id=contact_id, list_id=subscription.list_id, source=source, message_id=message_id)
             if subscription.list_id == facts.list_id:
                 _count_unsubscribe(scope, facts)
     return True

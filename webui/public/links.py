@@ -27,14 +27,23 @@ def _recipient() -> tuple[Scope, int, BrandCard]:
     """Return the recipient's scope, the message and the brand; a link that is not ours, or whose tenant is gone, is simply not there."""
     visit = read(Mint(keyring()), request.path)
     if visit is None:
-        abort(404)
+        abort(_nothing())
     asking = public("a link in a message", new_request_id())
     with transaction(asking):
         scope = services.recipients_scope(asking, visit.claims)
         brand = find_brand(asking, scope.reseller_id) if scope is not None and scope.reseller_id is not None else None
     if scope is None:
-        abort(404)
+        abort(_nothing())
     return scope, visit.claims.message_id, brand or brands.neutral(settings().installation_name)
+
+
+def _nothing() -> Response:
+    """Answer for a link that is not ours, was altered or cut off, or whose sender is gone: the same for all, and nobody is named."""
+    brand = brands.neutral(settings().installation_name)
+    frame = {"brand": brand, "brand_css": brands.css_address(brand), "brand_logo": None, "direction": "ltr", "locale": "en"}
+    response = make_response(render_template("public/broken.html", **frame), 404)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def _page(template: str, brand: BrandCard, scope: Scope, status: int = 200, **values: object) -> Response:
@@ -63,8 +72,9 @@ def _choices(scope: Scope, message_id: int) -> dict[str, Any]:
         card = queries.get_preferences(scope, message_id)
         profile = get_profile(scope)
     if card is None:
-        abort(404)
+        abort(_nothing())
     return {
+        "single": card.single,
         "sender": profile.legal_name,
         "choices": card.choices,
         "path": request.path,
@@ -81,10 +91,11 @@ def unsubscribe(token: str) -> Response:
     everything = request.form.get("everything") == "1"
     with transaction(scope):
         found = services.unsubscribe(scope, message_id=message_id, everything=everything, source="one_click" if one_click else "link")
-    if not found:
-        abort(404)
     if one_click:
-        return make_response("You are unsubscribed.\n", 200, {"Content-Type": "text/plain; charset=utf-8"})
+        said = "You are unsubscribed." if found else "There was nothing to unsubscribe from."
+        return make_response(f"{said}\n", 200, {"Content-Type": "text/plain; charset=utf-8"})
+    if not found:
+        return _page("public/unsubscribe.html", brand, scope, **_choices(scope, message_id))
     return _page("public/done.html", brand, scope, everything=everything, **_choices(scope, message_id))
 
 
