@@ -9,8 +9,12 @@ from flask import Flask, current_app
 from posthouse.platform import db as database
 from posthouse.platform.bell import Bell
 from posthouse.platform.rooms import House, assemble
+from posthouse.platform.running import carried
 from posthouse.platform.secrets import Keyring, load_keyring
 from posthouse.platform.settings import Settings
+
+# The type, for those who pass the app on: only this file, db.py, running.py and webui know Flask.
+Core = Flask
 
 
 def create_core(settings: Settings, *, process: str, pool_size: int = 5, import_name: str = "posthouse.platform.app") -> Flask:
@@ -30,25 +34,25 @@ def create_core(settings: Settings, *, process: str, pool_size: int = 5, import_
 
 def settings() -> Settings:
     """Return the settings of the running app."""
-    found: Settings = current_app.extensions["posthouse_settings"]
+    found: Settings = carried("settings")
     return found
 
 
 def keyring() -> Keyring:
     """Return the master keys of the running app."""
-    found: Keyring = current_app.extensions["posthouse_keyring"]
+    found: Keyring = carried("keyring")
     return found
 
 
 def house() -> House:
     """Return what the rooms bring."""
-    found: House = current_app.extensions["posthouse_house"]
+    found: House = carried("house")
     return found
 
 
 def bell() -> Bell:
     """Return the doorbell of the running app."""
-    found: Bell = current_app.extensions["posthouse_bell"]
+    found: Bell = carried("bell")
     return found
 
 

@@ -5,19 +5,27 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 
-import redis
+from redis import Redis
 from redis.exceptions import RedisError
+from redis.exceptions import RedisError as Away  # for rooms above, which know Redis only through this file
 
 from posthouse.platform import logs
+
+__all__ = ["Away", "Bell", "Redis", "brisk_client", "client"]
 
 PREFIX = "posthouse:bell:"
 _KEEP = 8  # rings kept for a bell that nobody hears; more would only wake in vain
 
 
 @lru_cache(maxsize=4)
-def client(url: str) -> redis.Redis:
+def client(url: str) -> Redis:
     """Return this process's connection pool to Redis."""
-    return redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None, health_check_interval=30)
+    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None, health_check_interval=30)
+
+
+def brisk_client(url: str, *, patience_seconds: float) -> Redis:
+    """Return a client for who must answer at once: it gives up soon, by raising Away."""
+    return Redis.from_url(url, socket_timeout=patience_seconds, socket_connect_timeout=patience_seconds)
 
 
 class Bell:

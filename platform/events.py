@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from flask import current_app
 
 from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.jobs import ring_after_commit
+from posthouse.platform.running import carried
 from posthouse.platform.scope import Scope
 from posthouse.platform.tables import OutboxRow
 
@@ -40,7 +40,7 @@ class Handler:
 def emit(scope: Scope, event: Event) -> None:
     """Announce an event in the open transaction; handlers hear of it if and only if that commits."""
     name = type(event).__name__
-    if name not in current_app.extensions["posthouse_house"].handlers:
+    if name not in carried("house").handlers:
         return
     # Inline, since the roles that write the outbox may not read it: without that the new id would be asked back.
     session(scope).execute(
@@ -61,5 +61,5 @@ def emit(scope: Scope, event: Event) -> None:
 def handle(scope: Scope, *, event_id: int, name: str, handler: str, payload: dict[str, Any]) -> None:
     """Run one handler of one event; the job behind every relayed event."""
     del event_id
-    declared = current_app.extensions["posthouse_house"].handlers[name][handler]
+    declared = carried("house").handlers[name][handler]
     declared.run(scope, declared.event(**payload))

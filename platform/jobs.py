@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import current_app
 from sqlalchemy.dialects.postgresql import insert
 
 from posthouse.platform import clock
 from posthouse.platform.bell import Bell
 from posthouse.platform.db import after_commit, session
+from posthouse.platform.running import carried
 from posthouse.platform.scope import ALL_PERMISSIONS, Actor, Reach, Scope
 from posthouse.platform.tables import JobRow
 
@@ -97,13 +97,13 @@ def enqueue(scope: Scope, kind: str, *, key: str | None = None, run_at: datetime
 
 def ring_after_commit(scope: Scope, name: str) -> None:
     """Ring a queue's bell once the open transaction is committed."""
-    bell: Bell = current_app.extensions["posthouse_bell"]
+    bell: Bell = carried("bell")
     after_commit(scope, lambda: bell.ring(name))
 
 
 def declared_job(kind: str) -> Job:
     """Return the declared job of a kind; asking for one that no room declares is a bug. Raises: KeyError."""
-    jobs: dict[str, Job] = current_app.extensions["posthouse_house"].jobs
+    jobs: dict[str, Job] = carried("house").jobs
     return jobs[kind]
 
 

@@ -13,13 +13,12 @@ import sys
 from functools import lru_cache
 
 import redis
-from flask import Flask
 from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from posthouse.platform import clock, logs, stopping
-from posthouse.platform.app import create_core, house, settings
+from posthouse.platform.app import Core, create_core, house, settings
 from posthouse.platform.db import dispose_after_fork
 from posthouse.platform.scope import Scope
 from posthouse.platform.settings import from_environment
@@ -28,7 +27,7 @@ GRACE_SECONDS = 75  # RQ ends a shift that has not come back so long after its e
 RESULT_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 
-_forked_app: Flask | None = None
+_forked_app: Core | None = None
 
 
 class ShiftWorker(Worker):
@@ -78,13 +77,13 @@ def work(name: str) -> None:
             logs.get().warning("shifts.not_offered", problem=str(problem))
 
 
-def prepare(app: Flask) -> None:
+def prepare(app: Core) -> None:
     """Keep the parent's app for its forked children, so that a shift does not build it anew."""
     global _forked_app  # noqa: PLW0603 - handed over by fork
     _forked_app = app
 
 
-def _app() -> Flask:
+def _app() -> Core:
     if _forked_app is None:
         prepare(create_core(from_environment(), process="worker"))
     if _forked_app is None:
@@ -107,7 +106,7 @@ def rq_connection(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, health_check_interval=30)
 
 
-def run_worker(app: Flask, name: str) -> None:
+def run_worker(app: Core, name: str) -> None:
     """Be a worker of one queue until a signal ends it."""
     prepare(app)
     connection = rq_connection(app.extensions["posthouse_settings"].redis_url)

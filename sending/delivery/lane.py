@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import sqlalchemy as sa
-from flask import Flask
 
 from posthouse.platform import clock, logs, stopping
-from posthouse.platform.app import bell, running_app, settings
+from posthouse.platform.app import Core, bell, running_app, settings
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
 from posthouse.platform.scope import Scope, system
@@ -48,7 +47,7 @@ def work(stream: str, until: float) -> None:
 class LaneWorker:
     """One process's stretch on a lane."""
 
-    def __init__(self, app: Flask, stream: str, until: float, *, load: Loader | None = None) -> None:
+    def __init__(self, app: Core, stream: str, until: float, *, load: Loader | None = None) -> None:
         self._load = load or _composers
         self._app = app
         self._stream = stream

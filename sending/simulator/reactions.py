@@ -158,7 +158,8 @@ class Reactor:
         links = occasion.reading.links
         _need(links, "the letter has no links")
         first = self._number(occasion, "link")
-        wanted, followed = 1 + first % MAX_CLICKS, []
+        wanted = 1 + first % MAX_CLICKS
+        followed: list[str] = []
         for turn in range(len(links)):
             url = links[(first + turn) % len(links)]
             if len(followed) < wanted and await self._follow(occasion, url):

@@ -12,12 +12,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
-import redis
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from posthouse.platform import clock
 from posthouse.platform.app import settings
+from posthouse.platform.bell import Away, Redis, brisk_client
 from posthouse.platform.db import session, transaction
 from posthouse.platform.scope import Actor, for_tenant, public
 from posthouse.sending.tracking.urls import Visit
@@ -39,7 +39,7 @@ class Targets:
     """One a process; safe from several threads."""
 
     def __init__(self, redis_url: str = "") -> None:
-        self._redis = redis.Redis.from_url(redis_url or settings().redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+        self._redis = brisk_client(redis_url or settings().redis_url, patience_seconds=0.5)
         self._links: OrderedDict[tuple[int, int], tuple[str, ...]] = OrderedDict()
         self._places: dict[int, _Seen] = {}
         self._lock = Lock()
@@ -75,7 +75,7 @@ class Targets:
     def _from_redis(self, tenant_id: int, revision_id: int) -> tuple[str, ...] | None:
         try:
             stored = self._redis.get(_key(tenant_id, revision_id))
-        except redis.RedisError:
+        except Away:
             return None
         value = json.loads(stored) if isinstance(stored, bytes) else {}
         # What is under the key must say so itself: a value that was copied elsewhere is nobody's.
@@ -112,12 +112,12 @@ class Targets:
         return place
 
 
-def publish(client: redis.Redis, tenant_id: int, revision_id: int, links: tuple[str, ...]) -> None:
+def publish(client: Redis, tenant_id: int, revision_id: int, links: tuple[str, ...]) -> None:
     """Put a revision's targets where they are found with the database down; does nothing while Redis is away."""
     value = json.dumps({"tenant": tenant_id, "revision": revision_id, "links": list(links)})
     try:
         client.set(_key(tenant_id, revision_id), value, ex=REDIS_SECONDS)
-    except redis.RedisError:
+    except Away:
         return
 
 

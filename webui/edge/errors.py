@@ -7,12 +7,12 @@ from typing import cast
 
 from flask import Flask, Response, g, make_response, request
 from flask_wtf.csrf import CSRFError
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
 from posthouse.platform import logs
+from posthouse.platform.bell import Away
 from posthouse.platform.errors import AppError
 from posthouse.webui.edge import htmx
 from posthouse.webui.edge.headers import is_api
@@ -53,7 +53,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(OperationalError, _away)
-    app.register_error_handler(RedisError, _away)
+    app.register_error_handler(Away, _away)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(Exception, _failed)
 

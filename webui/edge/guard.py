@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-import structlog
 from flask import Flask, Response, current_app, flash, g, redirect, request
 from werkzeug.exceptions import MisdirectedRequest
 from werkzeug.wrappers import Response as AnyResponse
 
+from posthouse.platform import logs
 from posthouse.platform.app import settings
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Forbidden
@@ -37,8 +37,8 @@ def install(app: Flask, *, public_url: str) -> None:
 def watch() -> AnyResponse | None:
     """Check one request. Returns an answer where the view is not to run."""
     request_id = new_request_id()
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    logs.clear_contextvars()
+    logs.bind_contextvars(request_id=request_id)
     g.posthouse_request_id = request_id
     if request.endpoint is None:
         return None  # no such address: the error page is made without a look at who asks
@@ -138,7 +138,7 @@ def _end_stay(seen: visit.Visit) -> AnyResponse:
 def _bind(seen: visit.Visit) -> None:
     scope = seen.scope
     if scope is not None:
-        structlog.contextvars.bind_contextvars(tenant_id=scope.tenant_id, reseller_id=scope.reseller_id, actor=scope.actor.kind)
+        logs.bind_contextvars(tenant_id=scope.tenant_id, reseller_id=scope.reseller_id, actor=scope.actor.kind)
 
 
 def _name_request(response: Response) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from flask import Blueprint, Response
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from posthouse.platform import bell
@@ -43,5 +42,5 @@ def _database() -> bool:
 def _redis() -> bool:
     try:
         return bool(bell.client(settings().redis_url).ping())
-    except RedisError:
+    except bell.Away:
         return False
