@@ -100,10 +100,17 @@ class Place:
 def claim(scope: Scope, *, stream: str, place: Place) -> Claimed | None:
     """Claim up to 200 due messages of the tenant in a transaction of its own; None when none can be sent now.
 
-    When the transaction fails the journal stays for the sweeper: nobody knows whether the COMMIT arrived.
+    When the transaction fails the journal is let go for the sweeper: nobody knows whether the COMMIT arrived.
     """
-    with transaction(scope):
-        return _claim(scope, stream, place)
+    claimed = None
+    try:
+        with transaction(scope):
+            claimed = _claim(scope, stream, place)
+        return claimed
+    except BaseException:
+        if claimed is not None:
+            claimed.journal.close()
+        raise
 
 
 def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:
