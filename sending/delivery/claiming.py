@@ -106,11 +106,11 @@ def claim(scope: Scope, *, stream: str, place: Place) -> Claimed | None:
     try:
         with transaction(scope):
             claimed = _claim(scope, stream, place)
-        return claimed
     except BaseException:
         if claimed is not None:
             claimed.journal.close()
         raise
+    return claimed
 
 
 def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from killing import Tiny
@@ -373,3 +374,23 @@ def test_a_suspended_tenant_sends_nothing(post, world):
     assert post.claim(world.a1) is None
     assert post.one(world.a1, "SELECT held_by FROM lane_tenant") == ("account",)
     assert claiming.MAY_SEND == ("active", "grace")
+
+
+_BROKEN_COMMIT = (
+    "CREATE FUNCTION no_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the COMMIT fails'; END $$",
+    "CREATE CONSTRAINT TRIGGER no_commit AFTER INSERT ON lease DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_commit()",
+)
+
+
+def test_a_claim_whose_commit_failed_lets_go_of_its_journal(post, world, settings):
+    """Whoever sweeps next may take it up at once, though the worker that claimed lives on; nothing was leased."""
+    with psycopg.connect(settings.database_url, autocommit=True) as admin:
+        for statement in _BROKEN_COMMIT:
+            admin.execute(statement)
+    post.open(1)
+    post.queue(world.a1, 3, campaign=post.campaign(world.a1))
+    with pytest.raises(sa.exc.SQLAlchemyError, match="the COMMIT fails"):
+        post.claim(world.a1)
+    (left,) = journal.abandoned(post.place.folder)
+    left.journal.close()
+    assert post.states(world.a1) == {"queued": 3}
