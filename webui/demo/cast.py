@@ -28,6 +28,7 @@ class Part:
     from_name: str
     subject: str
     preheader: str
+    title: str
     letter: str
     language: str
     form: Format
@@ -59,6 +60,7 @@ CAST = (
         from_name="Siân at Leaf & Kettle",
         subject="{{ contact.first_name | default: 'Hello' }}, the spring leaf is here",
         preheader="Six days late, twice inspected, and worth every telephone call.",
+        title="Spring letter",
         letter="tea.html",
         language="en",
         form=TEA,
@@ -77,6 +79,7 @@ CAST = (
         from_name="Wanderlust Reisen",
         subject="Der Frühling geht voraus – sechs Wege, {{ contact.first_name | default: 'die wir lieben' }}",
         preheader="Südtirol, Wallis, Hohe Tauern: Plätze sind noch da.",
+        title="Reisebrief Frühling",
         letter="travel.mjml",
         language="de",
         form=TRAVEL,
@@ -96,6 +99,7 @@ CAST = (
         from_name="La librairie du Port",
         subject="Dix livres d’avril pour {{ contact.first_name | default: 'vous' }}",
         preheader="Le printemps est arrivé par la mer, avec beaucoup de cartons.",
+        title="La lettre d’avril",
         letter="books.html",
         language="fr",
         form=BOOKS,

@@ -70,7 +70,7 @@ def write_campaign(player: Player, *, list_id: int, domain_id: int) -> int:
     part = player.part
     kind, source = part.source()
     draft = campaigns.Draft(
-        name=part.preheader.split(",")[0],
+        name=part.title,
         list_id=list_id,
         domain_id=domain_id,
         from_name=part.from_name,
