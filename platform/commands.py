@@ -14,7 +14,7 @@ from posthouse.platform.migrate import migrate
 from posthouse.platform.secrets import load_keyring, new_key
 from posthouse.platform.settings import Settings, WrongSetting, describe, reference_page
 
-QUEUES = ("jobs", "marketing", "transactional")
+QUEUES = ("jobs", "marketing", "transactional", "webhooks")
 
 
 def _need_services(settings: Settings) -> None:

@@ -30,17 +30,22 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A wish to be told: `run(scope, event)` later, as a job, at least once."""
+    """A wish to be told: `run(scope, event)` later, as a job, at least once.
+
+    `wanted(scope)` is asked in the transaction of the news, and must be quick: where no handler wants it, nothing is written down.
+    """
 
     event: type[Event]
     name: str
     run: Callable[[Scope, Any], None]
+    wanted: Callable[[Scope], bool] | None = None
 
 
 def emit(scope: Scope, event: Event) -> None:
     """Announce an event in the open transaction; handlers hear of it if and only if that commits."""
     name = type(event).__name__
-    if name not in carried("house").handlers:
+    handlers: dict[str, dict[str, Handler]] = carried("house").handlers
+    if name not in handlers or not any(one.wanted is None or one.wanted(scope) for one in handlers[name].values()):
         return
     # Inline, since the roles that write the outbox may not read it: without that the new id would be asked back.
     session(scope).execute(

@@ -124,11 +124,17 @@ class Settings:
         "https://api.stripe.com", "Address of Stripe's API; another one for `posthouse stripe-double`.", form=rules.WEB_ADDRESS
     )
 
+    webhook_private_addresses: bool = setting(
+        False,
+        "Let webhooks go to private addresses, any port and plain HTTP: for rehearsals only, since it opens the inner network to tenants.",
+    )
+
     workers_jobs: int = setting(
         1, "Worker processes for background jobs that `posthouse up` keeps.", unit="processes", form=rules.at_least(0)
     )
     workers_marketing: int = setting(1, "Worker processes that send campaigns.", unit="processes", form=rules.at_least(0))
     workers_transactional: int = setting(1, "Worker processes that send single messages.", unit="processes", form=rules.at_least(0))
+    workers_webhooks: int = setting(1, "Worker processes that call tenants' webhooks.", unit="processes", form=rules.at_least(0))
 
 
 def _text(value: str) -> str:

@@ -64,6 +64,7 @@ def supervisor(settings: Settings) -> Supervisor:
         ("jobs", settings.workers_jobs),
         ("marketing", settings.workers_marketing),
         ("transactional", settings.workers_transactional),
+        ("webhooks", settings.workers_webhooks),
     ):
         for number in range(1, count + 1):
             made.keep(f"worker-{queue}-{number}", "worker", "--queue", queue)

@@ -9,6 +9,7 @@ from posthouse.webui.api import contacts as api_contacts
 from posthouse.webui.api import docs as api_docs
 from posthouse.webui.api import edge as api
 from posthouse.webui.api import messages as api_messages
+from posthouse.webui.api import webhooks as api_webhooks
 from posthouse.webui.edge import assets, brands
 from posthouse.webui.hooks import stripe
 from posthouse.webui.pages import (
@@ -37,6 +38,7 @@ from posthouse.webui.pages import (
     selling,
     session,
     suppressions,
+    webhooks,
 )
 from posthouse.webui.pages.menus import offer_menus
 from posthouse.webui.public import health, links
@@ -45,7 +47,7 @@ __all__ = ["blueprints", "offer_menus"]
 
 
 # The interface's modules put their routes on one blueprint.
-API_MODULES = (api_contacts, api_campaigns, api_messages, api_docs)
+API_MODULES = (api_contacts, api_campaigns, api_messages, api_webhooks, api_docs)
 
 
 def blueprints() -> list[Blueprint]:
@@ -65,6 +67,7 @@ def blueprints() -> list[Blueprint]:
         domains,
         people,
         keys,
+        webhooks,
         profile,
         audit,
         help_pages,

@@ -18,7 +18,9 @@ def permissions_of(registry: Mapping[str, Permission], reach: Reach, role: str) 
 
 # What nobody does in a place that they entered from above, whatever their role: it would outlast their stay, take people's data out,
 # or speak for the place in matters of its own (threat E2).
-NEVER_INSIDE = frozenset({"keys:manage", "people:manage", "contacts:export", "billing:write", "reseller_people:manage", "stripe:connect"})
+NEVER_INSIDE = frozenset(
+    {"keys:manage", "people:manage", "contacts:export", "billing:write", "webhooks:manage", "reseller_people:manage", "stripe:connect"}
+)
 
 
 def permissions_inside(registry: Mapping[str, Permission], reach: Reach, mode: str) -> frozenset[str]:

@@ -71,7 +71,14 @@ def _mend(operation: dict[str, Any], method: str) -> None:
             response["content"] = {MEDIA_TYPE: next(iter(content.values()))}
 
 
-_PREFIXES = {"campaign_id": "cmp", "contact_id": "con", "list_id": "lst", "message_id": "msg"}
+_PREFIXES = {
+    "campaign_id": "cmp",
+    "contact_id": "con",
+    "delivery_id": "whd",
+    "list_id": "lst",
+    "message_id": "msg",
+    "webhook_id": "whk",
+}
 _ONCE = {
     "name": "Idempotency-Key",
     "in": "header",

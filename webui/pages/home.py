@@ -25,6 +25,8 @@ from posthouse.webui.edge import visit
 from posthouse.webui.edge.access import Door, needs
 from posthouse.webui.edge.rendering import page, page_or_part
 from posthouse.webui.pages.meters import meters
+from posthouse.webui.webhooks import queries as webhooks
+from posthouse.webui.webhooks.permissions import READ_WEBHOOKS
 
 blueprint = Blueprint("home", __name__)
 SHOWN = 5
@@ -71,6 +73,7 @@ def _steps(scope: Scope) -> dict[str, Any]:
         "contact_count": contacts.count_contacts(scope) if reads else 0,
         "lists": lists.list_lists(scope) if holds(scope, permissions.READ_LISTS) else (),
         "stays": _stays(scope),
+        "hooks": webhooks.troubled(scope) if holds(scope, READ_WEBHOOKS) else [],
         **meters(scope),
     }
 

@@ -10,6 +10,7 @@ from posthouse.sending.pools import permissions as pools
 from posthouse.tenants import permissions as tenants
 from posthouse.tenants.quotas import permissions as quotas
 from posthouse.webui.edge.navigation import Group, Item, offer
+from posthouse.webui.webhooks.permissions import READ_WEBHOOKS
 
 
 def offer_menus() -> None:
@@ -81,6 +82,7 @@ def _offer_tenant() -> None:
                 Item("Profile", "/profile", "building", tenants.READ_PROFILE),
                 Item("People", "/people", "users-group", tenants.MANAGE_PEOPLE),
                 Item("API keys", "/keys", "key", tenants.MANAGE_KEYS),
+                Item("Webhooks", "/webhooks", "link", READ_WEBHOOKS),
                 Item("Audit log", "/audit", "history", tenants.READ_AUDIT),
             ),
         ),

@@ -272,3 +272,50 @@ def test_a_message_from_a_foreign_domain_is_refused(a1):
 def test_an_unknown_address_is_a_problem_too(a1):
     _problem(a1.call("GET", "/nothing"), 404)
     assert json.loads(a1.call("GET", "/nothing").text)["code"] == "not_found"
+
+
+def test_webhooks_go_round_and_the_secret_is_shown_once(a1, b1):
+    body = {"url": "https://hooks.example.com/in", "events": ["message.bounced"], "label": "Shop"}
+    first = a1.call("POST", "/webhooks", body, Idempotency_Key="w1")
+    assert first.status_code == 201
+    made = first.get_json()
+    assert made["secret"].startswith("whsec_")
+    again = a1.call("POST", "/webhooks", body, Idempotency_Key="w1").get_json()
+    assert (again["id"], again["secret"]) == (made["id"], None)
+    path = f"/webhooks/{made['id']}"
+    assert "secret" not in a1.call("GET", path).get_json()
+    assert [one["id"] for one in a1.call("GET", "/webhooks").get_json()["data"]] == [made["id"]]
+    sent = a1.call("POST", f"{path}/test")
+    assert (sent.status_code, sent.get_json()["state"]) == (202, "waiting")
+    delivery = f"{path}/deliveries/{sent.get_json()['id']}"
+    assert a1.call("GET", delivery).get_json()["payload"]["type"] == "webhook.test"
+    assert [one["id"] for one in a1.call("GET", f"{path}/deliveries").get_json()["data"]] == [sent.get_json()["id"]]
+    _problem(a1.call("POST", f"{delivery}/replay"), 409, "delivery_waits")
+    for method, where in (
+        ("GET", path),
+        ("PATCH", path),
+        ("DELETE", path),
+        ("POST", f"{path}/test"),
+        ("GET", delivery),
+        ("POST", f"{delivery}/replay"),
+    ):
+        _problem(b1.call(method, where, {} if method == "PATCH" else None), 404)
+    changed = a1.call("PATCH", path, {"enabled": False, "events": ["campaign.finished"]}).get_json()
+    assert (changed["enabled"], changed["disabled_why"], changed["events"]) == (False, "by hand", ["campaign.finished"])
+    assert a1.call("DELETE", path).status_code == 204
+    _problem(a1.call("GET", path), 404)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"url": "http://hooks.example.com/", "events": ["message.bounced"]}, "webhook_url_invalid"),
+        ({"url": "https://169.254.169.254/", "events": ["message.bounced"]}, "webhook_url_invalid"),
+        ({"url": "https://hooks.example.com/", "events": ["nothing"]}, "webhook_kind_unknown"),
+        ({"url": "https://hooks.example.com/", "events": []}, "request_invalid"),
+        ({"url": "https://hooks.example.com/", "events": ["message.bounced"], "secret": "whsec_mine"}, "request_invalid"),
+    ],
+)
+def test_a_webhook_that_can_not_be_is_refused(a1, body, code):
+    _problem(a1.call("POST", "/webhooks", body), 422, code)
+    assert a1.call("GET", "/webhooks").get_json()["data"] == []
