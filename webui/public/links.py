@@ -53,6 +53,7 @@ def _page(template: str, brand: BrandCard, scope: Scope, status: int = 200, **va
         "brand_logo": brands.logo_address(scope.reseller_id, brand),
         "direction": "ltr",
         "locale": "en",
+        "visit": None,
     }
     response = make_response(render_template(template, **frame, **values), status)
     response.headers["Referrer-Policy"] = "no-referrer"
