@@ -16,7 +16,7 @@ from posthouse.platform.permissions import Permission, require
 from posthouse.platform.scope import new_request_id, public
 from posthouse.tenants.people import signin
 from posthouse.webui.edge import clients, forgery, htmx, identity, rates, visit
-from posthouse.webui.edge.access import Access, Door, access_of
+from posthouse.webui.edge.access import Access, Door, access_of, body_bytes_of
 from posthouse.webui.edge.headers import is_api
 from posthouse.webui.edge.hosts import HostBook, own_hosts, read_host
 
@@ -93,6 +93,7 @@ def _admit_person(seen: visit.Visit, access: Access) -> AnyResponse | None:
     own = host_reseller(seen.host)
     if seen.scope is not None and own is not None and seen.scope.reseller_id not in {None, own}:
         seen.scope, seen.place = None, None  # signed in, but this is another reseller's address
+    _widen(seen)
     forgery.check()
     if access is Door.VISITOR:
         return None
@@ -107,6 +108,13 @@ def _admit_person(seen: visit.Visit, access: Access) -> AnyResponse | None:
         return redirect("/places", 303)
     require(seen.scope, access)  # type: ignore[arg-type]  # the doors are dealt with above
     return None
+
+
+def _widen(seen: visit.Visit) -> None:
+    """Before the form is read: some views take large files, but not from just anybody."""
+    most = body_bytes_of(current_app, request.endpoint or "") if seen.user is not None else None
+    if most is not None:
+        request.max_content_length = most
 
 
 def host_reseller(host: str) -> int | None:

@@ -20,7 +20,7 @@ from posthouse.tenants.lists import queries as lists
 from posthouse.tenants.lists import services as list_services
 from posthouse.tenants.quotas import allowances
 from posthouse.webui.edge import downloads, forms, htmx, visit
-from posthouse.webui.edge.access import needs
+from posthouse.webui.edge.access import needs, takes
 from posthouse.webui.edge.rendering import form_again, page, page_or_part
 
 blueprint = Blueprint("imports", __name__)
@@ -55,11 +55,13 @@ def _form_values() -> dict[str, Any]:
     with transaction(scope):
         found = lists.list_lists(scope)
         kept = allowances.contacts(scope)
-    return {"lists": found, "kept": kept, "chosen": request.args.get("list", ""), "most_bytes": MAX_FILE_BYTES}
+    usual = ids.encode("lst", found[0].id) if found else "new"
+    return {"lists": found, "kept": kept, "chosen": request.args.get("list", usual), "most_bytes": MAX_FILE_BYTES}
 
 
 @blueprint.post("/imports/new")
 @needs(permissions.IMPORT_CONTACTS)
+@takes(MAX_FILE_BYTES + OVERHEAD_BYTES)
 def upload() -> Response:
     """Keep the file and go on to its preview."""
     scope = visit.scope()
