@@ -25,10 +25,11 @@ _FACET = sa.text(
 # Contacts in the order of their ids: those with a message and those without, each once.
 _RECIPIENTS = sa.text(
     "SELECT * FROM ("
-    " SELECT m.contact_id, m.id AS message_id, m.recipient AS email, m.state, m.reason FROM message m"
+    " SELECT m.contact_id, m.id AS message_id, m.recipient AS email, m.state, coalesce(nullif(m.reason, ''), m.bounce_reason) AS reason,"
+    " m.bounced_at IS NOT NULL AS bounced, m.complained_at IS NOT NULL AS complained FROM message m"
     " WHERE m.tenant_id = :tenant AND m.campaign_id = :campaign AND m.contact_id > :after"
     " UNION ALL"
-    " SELECT s.contact_id, NULL, s.email, 'skipped', s.reason FROM campaign_skip s"
+    " SELECT s.contact_id, NULL, s.email, 'skipped', s.reason, false, false FROM campaign_skip s"
     " WHERE s.tenant_id = :tenant AND s.campaign_id = :campaign AND s.contact_id > :after"
     ") AS r ORDER BY contact_id LIMIT :size"
 )
@@ -74,6 +75,8 @@ class RecipientCard:
     opened: bool
     clicked: bool
     unsubscribed: bool
+    bounced: bool = False  # taken at first, and returned later
+    complained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ def recipients(scope: Scope, campaign_id: int, *, after: int = 0, limit: int = 5
             opened=(row.message_id, "open") in done,
             clicked=(row.message_id, "click") in done,
             unsubscribed=(row.message_id, "unsubscribe") in done,
+            bounced=row.bounced,
+            complained=row.complained,
         )
         for row in shown
     )

@@ -183,6 +183,8 @@ def list_recipients(campaign_id: int, query: Paging) -> Any:
                 opened=one.opened,
                 clicked=one.clicked,
                 unsubscribed=one.unsubscribed,
+                bounced=one.bounced,
+                complained=one.complained,
             )
             for one in page.cards
         ],

@@ -203,6 +203,8 @@ class Recipient(Output):
     opened: bool
     clicked: bool
     unsubscribed: bool
+    bounced: bool = Field(description="Taken at first, and returned later.")
+    complained: bool
 
 
 class Recipients(Output):
