@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from browser import ARGUMENTS, chromium, watched
+from flask import Flask
 from playwright.sync_api import sync_playwright
 from product import free_port
 from werkzeug.serving import make_server
-from world import make_world
+from world import World, make_world
 
 from posthouse.platform.app import create_core
 from posthouse.webui.app import create_app
 
 
+@dataclass(frozen=True)
+class Served:
+    """The web application on a port. `core` is the command process beside it, whose context is open."""
+
+    url: str
+    core: Flask
+    web: Flask
+    world: World
+
+
 @pytest.fixture
-def address(settings):
+def served(settings):
     """The web application on a port, with the usual small world."""
     port = free_port()
-    served = replace(settings, public_url=f"http://127.0.0.1:{port}")
-    core, web = create_core(served, process="command"), create_app(served)
+    own = replace(settings, public_url=f"http://127.0.0.1:{port}")
+    core, web = create_core(own, process="command"), create_app(own)
     with core.app_context():
         world = make_world()
         server = make_server("127.0.0.1", port, web, threaded=True)
         running = threading.Thread(target=server.serve_forever, daemon=True)
         running.start()
-        yield served.public_url, world
+        yield Served(own.public_url, core, web, world)
         server.shutdown()
         running.join()
         server.server_close()
@@ -35,6 +46,11 @@ def address(settings):
         with app.app_context():
             for engine in app.extensions["sqlalchemy"].engines.values():
                 engine.dispose()
+
+
+@pytest.fixture
+def address(served):
+    return served.url, served.world
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from posthouse.tenants.brand.rules import luminance
 
 LIGHT_GROUND = "#f6f7f9"
 DARK_GROUND = "#12171f"
+DARK_SURFACE = "#222b38"  # cards and what lies on them, a little lighter than they are
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 
 
@@ -34,7 +35,7 @@ def readable(colour: str, ground: str) -> str:
 def stylesheet(colour: str) -> str:
     """Write the style sheet that puts a brand's colour on a page. The colour is #rrggbb, checked when it was stored."""
     solid = readable(colour, "#ffffff")  # white text stands on it
-    light, dark = readable(colour, LIGHT_GROUND), readable(colour, DARK_GROUND)
+    light, dark = readable(colour, LIGHT_GROUND), readable(colour, DARK_SURFACE)
     return _block(":root", solid, light, mix(solid, "#000000", 0.12), mix(colour, "#ffffff", 0.9)) + _block(
         '[data-bs-theme="dark"]', solid, dark, mix(solid, "#ffffff", 0.12), mix(solid, DARK_GROUND, 0.75)
     )

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from posthouse.platform import clock, ids
 from posthouse.webui.edge import visit
+from posthouse.webui.edge.wording import WORDS
 
 LOCALE = "en"
 # Zero-decimal currencies of ISO 4217 that Stripe takes.
@@ -115,6 +116,8 @@ def size(value: int | None) -> str:
 
 def words(value: str) -> str:
     """Write a code such as `hard_bounce` as words."""
+    if value in WORDS:
+        return WORDS[value]
     text = value.replace("_", " ").replace(".", " ")
     return text[:1].upper() + text[1:]
 

@@ -78,6 +78,9 @@ document.addEventListener("change", (event) => {
   const name = zone.querySelector("[data-file-name]");
   if (name && file) name.textContent = `${file.name} (${Math.max(1, Math.round(file.size / 1024)).toLocaleString()} KB)`;
   zone.classList.toggle("has-file", Boolean(file));
+  const most = Number(event.target.dataset.mostBytes ?? Infinity);
+  event.target.setCustomValidity(file && file.size > most ? event.target.dataset.tooLarge : "");
+  event.target.reportValidity();
 });
 for (const [name, on] of [["dragenter", true], ["dragleave", false], ["drop", false]]) {
   document.addEventListener(name, (event) => event.target.closest?.(".dropzone")?.classList.toggle("over", on));
@@ -94,3 +97,15 @@ document.addEventListener("submit", () => {
 addEventListener("beforeunload", (event) => {
   if (dirty) event.preventDefault();
 });
+
+// What scrolls sideways can be scrolled with the keyboard too.
+function reachScrollers() {
+  for (const box of document.querySelectorAll(".table-wrap, pre")) {
+    const scrolls = box.scrollWidth > box.clientWidth;
+    if (scrolls) box.setAttribute("tabindex", "0");
+    else box.removeAttribute("tabindex");
+  }
+}
+addEventListener("load", reachScrollers);
+addEventListener("resize", reachScrollers);
+document.addEventListener("htmx:afterSettle", reachScrollers);

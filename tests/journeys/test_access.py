@@ -1,0 +1,63 @@
+"""Every kind of page, full and empty, as axe-core sees it: readable in light and in dark, named for screen readers, fit for a phone."""
+
+from __future__ import annotations
+
+import places
+import pytest
+from axe_playwright_python import base as axe
+from browser import sign_in, watched
+from furnished import furnish
+
+GRAVE = {"serious", "critical"}
+_LOOK = "(rules) => axe.run(document, {resultTypes: ['violations'], preload: false, iframes: false, ...rules})"
+_DARK = "document.documentElement.setAttribute('data-bs-theme', '{}')"
+WHO = {
+    "visitor": (None, places.VISITOR),
+    "tenant": ("a1", places.TENANT),
+    "beginner": ("a2", places.EMPTY),
+    "reseller": ("a", places.RESELLER),
+    "operator": ("operator", places.OPERATOR),
+}
+
+
+def _violations(page, rules=None):
+    """Return what is wrong, gravely, each with the beginnings of the elements."""
+    found = page.evaluate(_LOOK, {"runOnly": rules} if rules else {})["violations"]
+    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found if one["impact"] in GRAVE]
+
+
+def _examine(page, name: str) -> list[object]:
+    """Look at a page in the light on a wide screen, then in the dark on a phone."""
+    page.evaluate(axe.AXE_SCRIPT)
+    wrong: list[object] = [(name, *one) for one in _violations(page)]
+    page.evaluate(_DARK.format("dark"))
+    page.set_viewport_size({"width": 390, "height": 844})
+    wrong += [(name, "in the dark", *one) for one in _violations(page, ["color-contrast", "scrollable-region-focusable"])]
+    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        wrong.append((name, "wider than a phone"))
+    page.set_viewport_size({"width": 1440, "height": 900})
+    return wrong
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_no_kind_of_page_shuts_anybody_out(served, chrome):
+    """No violation that axe-core calls serious or critical, nothing wider than a phone, no complaint in the console."""
+    found = furnish(served.core, served.web, served.world)
+    wrong: list[object] = []
+    for who, (place, paths) in WHO.items():
+        context = chrome.new_context(reduced_motion="reduce", color_scheme="light", viewport={"width": 1440, "height": 900})
+        page = watched(context.new_page())
+        if place:
+            sign_in(page, served.url, "operator@example.com" if place == "operator" else getattr(served.world, place).email)
+        for path in paths:
+            answer = page.goto(served.url + path.format(**found.ids))
+            expected = 404 if path in places.NOWHERE else 200
+            if answer.status != expected:
+                wrong.append((who, path, answer.status))
+            if answer.ok and page.complaints:
+                wrong.append((who, path, page.complaints))
+            page.complaints.clear()
+            wrong += _examine(page, who + path)
+        context.close()
+    assert wrong == []
