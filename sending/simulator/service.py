@@ -21,6 +21,7 @@ from posthouse.sending.simulator.smtp import SmtpSession
 from posthouse.sending.simulator.spool import Spool
 from posthouse.sending.simulator.state import StateServer
 from posthouse.sending.simulator.web import Web
+from posthouse.sending.simulator.wire import Wire
 
 LEDGER = "ledger.jsonl"
 #: Plans remembered; one is decided again in microseconds.
@@ -60,7 +61,7 @@ class Simulator:
         self._spool = Spool(config.data / "spool")
         self._number = self.ledger.last_number
         self._attempts: dict[tuple[str, str], int] = {}
-        self._sessions: set[SmtpSession] = set()
+        self._sessions: set[Wire] = set()
         self._servers: list[asyncio.Server] = []
         self._plan = lru_cache(PLANS)(self._decide)
         self._began = clock.monotonic()

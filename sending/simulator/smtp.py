@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from posthouse.sending.simulator import envelope
 from posthouse.sending.simulator.cards import Plan, Reply, Stage
+from posthouse.sending.simulator.wire import Wire
 
-#: RFC 5321 section 4.5.3.1.4 asks for 512 with room for extensions; longer lines end the connection.
-MAX_LINE_BYTES = 4096
 MAX_RECIPIENTS = 100
-#: Input waiting while a reply is being delayed.
-MAX_WAITING_BYTES = 1_048_576
-IDLE_SECONDS = 300.0
 
 _OK = b"250 2.0.0 OK\r\n"
 
@@ -35,21 +30,12 @@ class Mailboxes(Protocol):
         """Keep a letter and return its number; raises OSError when it cannot be kept."""
 
 
-class SmtpSession(asyncio.Protocol):
+class SmtpSession(Wire):
     """One connection from a sender."""
 
-    def __init__(self, mailboxes: Mailboxes, host: str, sessions: set[SmtpSession]) -> None:
-        self._mailboxes, self._host, self._sessions = mailboxes, host, sessions
-        self._buffer = bytearray()
-        self._out: list[bytes] = []
-        self._in_data = False
-        self._oversized = False
-        self._scanned = 0
-        self._paused = False
-        self._closing = False
-        self._client_ip = "127.0.0.1"
-        self._idle: asyncio.TimerHandle | None = None
-        self._last_input = 0.0
+    def __init__(self, mailboxes: Mailboxes, host: str, sessions: set[Wire]) -> None:
+        super().__init__(host, sessions)
+        self._mailboxes = mailboxes
         self._verbs: dict[bytes, Callable[[bytes], None]] = {
             b"EHLO": self._ehlo, b"HELO": self._helo, b"MAIL": self._mail, b"RCPT": self._rcpt, b"DATA": self._data,
             b"RSET": self._rset, b"NOOP": self._noop, b"QUIT": self._quit, b"VRFY": self._vrfy,
@@ -61,86 +47,6 @@ class SmtpSession(asyncio.Protocol):
         self._utf8 = False
         self._recipients: list[tuple[str, Plan]] = []
         self._delay_seconds = 0.0
-
-    # What asyncio calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet the sender."""
-        # uvloop's transports are not asyncio's classes.
-        self._transport = cast("asyncio.Transport", transport)
-        peer = self._transport.get_extra_info("peername")
-        self._client_ip = peer[0] if peer else "127.0.0.1"
-        self._loop = asyncio.get_running_loop()
-        self._sessions.add(self)
-        self._touch()
-        self._transport.write(f"220 {self._host} ESMTP ready\r\n".encode())
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection; a letter not yet ended is not kept."""
-        self._closing = True
-        self._sessions.discard(self)
-        if self._idle:
-            self._idle.cancel()
-
-    def data_received(self, data: bytes) -> None:
-        """Take input and answer everything that is complete."""
-        self._last_input = self._loop.time()
-        self._buffer += data
-        if self._paused:
-            if len(self._buffer) > MAX_WAITING_BYTES:
-                self._transport.pause_reading()
-            return
-        self._pump()
-
-    def shut_down(self) -> None:
-        """Close at once, saying so (RFC 5321 section 3.8)."""
-        if not self._closing:
-            self._end(f"421 4.3.2 {self._host} is shutting down\r\n".encode())
-
-    # Input.
-
-    def _pump(self) -> None:
-        while not (self._closing or self._paused):
-            taken = self._take_body() if self._in_data else self._take_line()
-            if not taken:
-                break
-        self._flush()
-
-    def _take_line(self) -> bool:
-        end = self._buffer.find(b"\n", 0, MAX_LINE_BYTES)
-        if end < 0:
-            if len(self._buffer) >= MAX_LINE_BYTES:
-                self._end(b"500 5.5.2 Line too long\r\n")
-            return False
-        line = bytes(self._buffer[: end + 1])
-        del self._buffer[: end + 1]
-        if not line.endswith(b"\r\n"):
-            # A bare line feed is how smuggled commands look; RFC 5321 section 2.3.8 knows only CRLF.
-            self._end(b"521 5.5.2 Bare line feed\r\n")
-            return False
-        self._command(line[:-2])
-        return True
-
-    def _take_body(self) -> bool:
-        if not self._oversized and self._buffer.startswith(b".\r\n"):
-            body, rest = b"", 3
-        else:
-            end = self._buffer.find(b"\r\n.\r\n", max(self._scanned - 4, 0))
-            if end < 0:
-                self._wait_for_more()
-                return False
-            body, rest = bytes(memoryview(self._buffer)[: end + 2]), end + 5
-        del self._buffer[:rest]
-        self._in_data, self._scanned = False, 0
-        self._finish(body)
-        return True
-
-    def _wait_for_more(self) -> None:
-        if len(self._buffer) > envelope.MAX_MESSAGE_BYTES:
-            # Read on to the end of the letter, keeping only what may be the start of its last line.
-            self._oversized = True
-            del self._buffer[:-4]
-        self._scanned = len(self._buffer)
 
     def _command(self, line: bytes) -> None:
         verb = self._verbs.get(line[:4].upper())
@@ -261,43 +167,9 @@ class SmtpSession(asyncio.Protocol):
             self._mailboxes.refused(sender, recipient, reply)
         self._say_or_end(reply)
 
-    # Output.
-
-    def _say(self, reply: bytes) -> None:
-        self._out.append(reply)
-
     def _say_or_end(self, reply: Reply) -> None:
         """421 means that the server closes (RFC 5321 section 3.8)."""
         if reply.code == 421:
             self._end(reply.wire())
         else:
             self._say(reply.wire())
-
-    def _end(self, last: bytes) -> None:
-        self._say(last)
-        self._flush()
-        self._closing = True
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._out and not self._paused and not self._transport.is_closing():
-            self._transport.write(b"".join(self._out))
-            self._out.clear()
-
-    def _pause(self, seconds: float) -> None:
-        self._paused = True
-        self._loop.call_later(seconds, self._resume)
-
-    def _resume(self) -> None:
-        self._paused = False
-        if self._closing:
-            return
-        self._transport.resume_reading()
-        self._pump()
-
-    def _touch(self) -> None:
-        quiet = self._loop.time() - self._last_input if self._last_input else 0.0
-        if quiet >= IDLE_SECONDS:
-            self._end(b"421 4.4.2 Idle too long\r\n")
-            return
-        self._idle = self._loop.call_later(IDLE_SECONDS - quiet, self._touch)

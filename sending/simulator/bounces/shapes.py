@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from posthouse.sending.simulator.bounces import homegrown, standard
+from posthouse.sending.simulator.bounces import homegrown, hosted, standard
 from posthouse.sending.simulator.bounces.case import BounceCase
 
 SHAPES: Mapping[str, Callable[[BounceCase], bytes]] = {
     "postfix": standard.postfix,
     "sendmail": standard.sendmail,
-    "exchange": standard.exchange,
-    "google": standard.google,
+    "exchange": hosted.exchange,
+    "google": hosted.google,
     "courier": standard.courier,
     "qmail": homegrown.qmail,
     "exim": homegrown.exim,
