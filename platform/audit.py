@@ -26,9 +26,13 @@ _INSERT = {
 _INSERT_OPERATOR = f"INSERT INTO operator_audit ({_COLUMNS}) VALUES ({_VALUES})"
 
 
-def record(scope: Scope, *, verb: str, subject: str, subject_id: int | None = None, **facts: object) -> None:
-    """Write one audit row in the open transaction. `facts` must be JSON and hold no secret."""
-    text = sa.text(_INSERT.get(scope.reach, _INSERT_OPERATOR)).bindparams(sa.bindparam("facts", type_=JSONB))
+def record(scope: Scope, *, verb: str, subject: str, subject_id: int | None = None, for_reseller: bool = False, **facts: object) -> None:
+    """Write one audit row in the open transaction. `facts` must be JSON and hold no secret.
+
+    `for_reseller`: it was done in a tenant's scope and belongs into its reseller's log.
+    """
+    reach = Reach.RESELLER if for_reseller else scope.reach
+    text = sa.text(_INSERT.get(reach, _INSERT_OPERATOR)).bindparams(sa.bindparam("facts", type_=JSONB))
     values: dict[str, object] = {
         "at": clock.now(),
         "actor_kind": scope.actor.kind,
@@ -42,9 +46,9 @@ def record(scope: Scope, *, verb: str, subject: str, subject_id: int | None = No
         "request_id": scope.request_id,
         "facts": facts,
     }
-    if scope.reach is Reach.TENANT:
+    if reach is Reach.TENANT:
         values["tenant_id"] = scope.tenant
-    if scope.reach is Reach.RESELLER:
+    if reach is Reach.RESELLER:
         values["reseller_id"] = scope.reseller
     session(scope).execute(text, values)
 

@@ -86,6 +86,17 @@ def _tenants() -> None:
     op.execute("GRANT SELECT, INSERT, UPDATE ON tenant_profile TO posthouse_app, posthouse_worker")
     op.execute("CREATE POLICY across_lookup ON tenant_profile TO posthouse_lookup USING (true) WITH CHECK (true)")
     op.execute("GRANT SELECT (tenant_id, timezone) ON tenant_profile TO posthouse_lookup")
+    # No tenant stands in the directory without the row that all others of its rows hang on, not even for a moment. Whoever
+    # opens it runs this under the same policies; the context is lent for the one statement.
+    op.execute(
+        "CREATE FUNCTION tenant_gets_profile() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE held text; BEGIN"
+        " held := coalesce(current_setting('posthouse.tenant_id', true), '');"
+        " PERFORM set_config('posthouse.tenant_id', NEW.id::text, true);"
+        " INSERT INTO tenant_profile (tenant_id, legal_name) VALUES (NEW.id, NEW.name);"
+        " PERFORM set_config('posthouse.tenant_id', held, true);"
+        " RETURN NULL; END $$"
+    )
+    op.execute("CREATE TRIGGER tenant_gets_profile AFTER INSERT ON tenant FOR EACH ROW EXECUTE FUNCTION tenant_gets_profile()")
 
 
 def _people() -> None:
@@ -322,3 +333,4 @@ def downgrade() -> None:
         "tenant_profile",
         "reseller",
     )
+    op.execute("DROP FUNCTION tenant_gets_profile()")

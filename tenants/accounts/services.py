@@ -65,25 +65,40 @@ def add_web_host(scope: Scope, reseller_id: int, host: str) -> None:
         audit.record(scope, verb="web_host.added", subject="reseller", subject_id=reseller_id, host=host)
 
 
-def open_tenant(scope: Scope, *, name: str) -> int:
-    """Open a tenant in the reseller's directory and return its id; `set_up_profile` in its own scope comes next."""
+def next_tenant_id(scope: Scope) -> int:
+    """Return the id for a tenant that is about to be opened in a scope of its own; nothing is written."""
     require(scope, MANAGE_TENANTS)
+    return int(session(scope).execute(sa.text("SELECT posthouse_id()")).scalar_one())
+
+
+def open_tenant(scope: Scope, *, name: str) -> int:
+    """Open a tenant in the reseller's directory and return its id; the database makes its profile in the same statement.
+
+    In the reseller's scope the id is made here. In the scope of the tenant itself, whose id `next_tenant_id` gave, its
+    people and all else can be made in the same transaction.
+    """
+    inside = scope.tenant_id is not None
+    if inside and "*" not in scope.permissions:
+        raise missing("tenant")
+    if not inside:
+        require(scope, MANAGE_TENANTS)
     name = clean_name(name)
-    row = Tenant(slug=_free_slug(scope, Tenant, name), name=name)
+    row = Tenant(id=scope.tenant_id, slug=_free_slug(scope, Tenant, name), name=name)
     session(scope).add(row)
     session(scope).flush()
-    audit.record(scope, verb="tenant.opened", subject="tenant", subject_id=row.id, name=name)
+    audit.record(scope, verb="tenant.opened", subject="tenant", subject_id=row.id, for_reseller=inside, name=name)
     return row.id
 
 
 def set_up_profile(scope: Scope, *, legal_name: str, postal_address: str = "", timezone: str = "UTC") -> None:
-    """Make the tenant's own row, in the tenant's scope; harmless when it is there already."""
+    """Say who a tenant just opened is, in its own scope. May be repeated. Raises: Invalid, Missing."""
     require(scope, MANAGE_PROFILE)
-    if session(scope).get(TenantProfile, scope.tenant) is not None:
-        return
-    session(scope).add(
-        TenantProfile(legal_name=clean_name(legal_name), postal_address=clean_address(postal_address), timezone=clean_timezone(timezone))
-    )
+    row = session(scope).get(TenantProfile, scope.tenant)
+    if row is None:
+        raise missing("tenant")
+    row.legal_name = clean_name(legal_name, field="legal_name")
+    row.postal_address = clean_address(postal_address)
+    row.timezone = clean_timezone(timezone)
     session(scope).flush()
 
 

@@ -52,11 +52,12 @@ def open_tenant() -> Response:
         email, _ = people.normal_email(forms.text("email"))
         owner = clean_name(forms.text("owner"), field="owner")
         with transaction(scope):
-            tenant_id = services.open_tenant(scope, name=forms.text("name"))
+            tenant_id = services.next_tenant_id(scope)
         inside = for_tenant(
             reseller_id=scope.reseller, tenant_id=tenant_id, actor=scope.actor, reason="opened by the reseller", request_id=scope.request_id
         )
-        with transaction(inside):
+        with transaction(inside):  # all of it or nothing: a tenant that nobody can enter is no use
+            services.open_tenant(inside, name=forms.text("name"))
             services.set_up_profile(inside, legal_name=forms.text("name"), postal_address=forms.text("postal_address"))
             people.add_member(inside, email=email, name=owner, role="owner", password=password)
     except AppError as refusal:
