@@ -40,7 +40,7 @@ _WRITE = sa.text(
     "UPDATE message m SET state = u.state, reason = u.reason, attempts = u.attempts, lease_id = NULL,"
     " not_before = coalesce(u.not_before, m.not_before), settled_at = CASE WHEN u.state = 'queued' THEN NULL ELSE :now END,"
     " route_id = coalesce(u.route_id, m.route_id), reply_code = coalesce(u.code, m.reply_code),"
-    " reply_status = coalesce(u.status, m.reply_status), reply_text = coalesce(u.text, m.reply_text), hard = u.hard"
+    " reply_status = coalesce(u.status, m.reply_status), reply_text = coalesce(u.text, m.reply_text), hard = m.hard OR u.hard"
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:attempts AS smallint[]),"
     " CAST(:not_befores AS timestamptz[]), CAST(:routes AS bigint[]), CAST(:codes AS smallint[]), CAST(:statuses AS text[]),"
     " CAST(:texts AS text[]), CAST(:hards AS boolean[]))"
