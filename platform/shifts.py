@@ -6,10 +6,9 @@ let whoever writes to Redis run code). Each worker listens on exactly one RQ que
 
 from __future__ import annotations
 
-import ctypes
+import mmap
 import os
 import signal
-import sys
 from functools import lru_cache
 
 import redis
@@ -17,7 +16,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
-from posthouse.platform import clock, logs, stopping
+from posthouse.platform import clock, lifeline, logs, stopping
 from posthouse.platform.app import Core, create_core, house, settings
 from posthouse.platform.db import dispose_after_fork
 from posthouse.platform.scope import Scope
@@ -25,15 +24,18 @@ from posthouse.platform.settings import from_environment
 
 GRACE_SECONDS = 75  # RQ ends a shift that has not come back so long after its end
 RESULT_SECONDS = 60
-_PR_SET_PDEATHSIG = 1
 
 _forked_app: Core | None = None
+_parent = 0
+_stopped = mmap.mmap(-1, 1)  # one byte that a worker and its forked children see: 1 once the worker was asked to stop
 
 
 class ShiftWorker(Worker):
     """A worker that passes SIGTERM on to the shift at work, which then finishes what is begun; RQ alone would wait it out."""
 
     def handle_warm_shutdown_request(self) -> None:
+        # A child just forked may not hear the signal yet, or be unknown here yet: it looks at the byte before it begins.
+        _stopped[0] = 1
         if self.horse_pid:
             self.kill_horse(signal.SIGTERM)
 
@@ -62,8 +64,11 @@ def offer(name: str) -> None:
 
 def work(name: str) -> None:
     """Work one shift; RQ calls it in the forked child."""
-    _end_with_parent()
+    if _parent:
+        lifeline.end_with_parent(_parent)
     stopping.heed_signals()
+    if _stopped[0]:
+        return
     app = _app()
     dispose_after_fork(app)
     with app.app_context(), logs.bound_contextvars(queue=name):
@@ -78,9 +83,9 @@ def work(name: str) -> None:
 
 
 def prepare(app: Core) -> None:
-    """Keep the parent's app for its forked children, so that a shift does not build it anew."""
-    global _forked_app  # noqa: PLW0603 - handed over by fork
-    _forked_app = app
+    """Keep the parent's app and number for its forked children, so that a shift does not build it anew nor outlives it."""
+    global _forked_app, _parent
+    _forked_app, _parent = app, os.getpid()
 
 
 def _app() -> Core:
@@ -89,15 +94,6 @@ def _app() -> Core:
     if _forked_app is None:
         raise RuntimeError("the worker has no app")
     return _forked_app
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end the child when RQ's parent process is killed; else it would send on without a master."""
-    if not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
-        os._exit(1)
 
 
 @lru_cache(maxsize=2)

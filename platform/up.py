@@ -7,56 +7,101 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
+from posthouse.platform import clock, logs
 from posthouse.platform.cli import Command
 from posthouse.platform.embedded import postgres, redis
 from posthouse.platform.embedded.places import CannotStart
+from posthouse.platform.embedded.server import Running
 from posthouse.platform.first_run import make_first
 from posthouse.platform.migrate import migrate
 from posthouse.platform.secrets import ensure_key_file, load_keyring
 from posthouse.platform.settings import Settings, WrongSetting, as_environment, environment
 from posthouse.platform.supervisor import Supervisor
 
+STOP_SECONDS = 8.0  # from the signal to the end of the last process; ten are promised, also on a busy machine
+PORT_SECONDS = 5.0  # what a killed predecessor leaves behind is ended by the kernel, but not in the same instant
+LEAST_SECONDS = 1.5  # what the services get for their stop in any case
+
+
+class Ending:
+    """Whether we were asked to end, and what is left of the time for it."""
+
+    def __init__(self) -> None:
+        """Nobody has asked yet."""
+        self.asked = threading.Event()
+        self._by = 0.0
+
+    def heed_signals(self) -> None:
+        """Have the first SIGTERM or SIGINT interrupt whatever is done, also a long start; later ones change nothing."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, *_: object) -> None:
+        if not self.asked.is_set():
+            self._by = clock.monotonic() + STOP_SECONDS
+            self.asked.set()
+            raise KeyboardInterrupt
+
+    def seconds_left(self) -> float:
+        """Return how many seconds the services have for their stop."""
+        return max(self._by - clock.monotonic(), LEAST_SECONDS) if self.asked.is_set() else STOP_SECONDS
+
 
 def _up(settings: Settings, _arguments: argparse.Namespace) -> int:
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    ending = Ending()
+    ending.heed_signals()
     settings = replace(settings, data=settings.data.absolute())
-    _need_ports(settings)
-    ensure_key_file(settings)
     try:
-        with running_services(settings) as ready:
+        _need_ports(settings)
+        ensure_key_file(settings)
+        with embedded_services(settings, seconds_to_stop=ending.seconds_left) as (ready, services):
             migrate(ready.database_url, load_keyring(ready))
             _greet(ready)
-            supervisor(ready).run(stopping.is_set)
+            supervisor(ready, services).run(ending.asked.is_set)
     except CannotStart as problem:
         sys.stderr.write(f"posthouse: {problem}\n")
         return 1
+    except KeyboardInterrupt:
+        logs.get().info("up.ended", seconds_to_spare=round(ending.seconds_left(), 1))
     return 0
 
 
 @contextmanager
 def running_services(settings: Settings) -> Iterator[Settings]:
     """Give the settings with both services' addresses; those that are not named are started here and stopped at the end."""
-    with ExitStack() as stack:
+    with embedded_services(settings) as (ready, _services):
+        yield ready
+
+
+@contextmanager
+def embedded_services(
+    settings: Settings, *, seconds_to_stop: Callable[[], float] = lambda: STOP_SECONDS
+) -> Iterator[tuple[Settings, list[Running]]]:
+    """Do the same, and give the servers that were started, for a supervisor to look after; they all stop at the same time."""
+    services: list[Running] = []
+    try:
         if not settings.database_url:
-            database = postgres.start(settings.data, durable=True)
-            stack.callback(database.stop)
-            settings = replace(settings, database_url=database.url)
+            services.append(postgres.start(settings.data, durable=True))
+            settings = replace(settings, database_url=services[-1].url)
         if not settings.redis_url:
-            doorbell = redis.start(settings.data, durable=True)
-            stack.callback(doorbell.stop)
-            settings = replace(settings, redis_url=doorbell.url)
-        yield settings
+            services.append(redis.start(settings.data, durable=True))
+            settings = replace(settings, redis_url=services[-1].url)
+        yield settings, services
+    finally:
+        for service in services:
+            service.ask_to_stop()
+        for service in services:
+            service.stop(seconds_to_stop())
 
 
-def supervisor(settings: Settings) -> Supervisor:
-    """Declare the processes of the product."""
-    made = Supervisor({**environment(), **as_environment(settings)})
+def supervisor(settings: Settings, services: Sequence[Running] = ()) -> Supervisor:
+    """Declare the processes of the product; embedded `services` are started again when they die."""
+    made = Supervisor({**environment(), **as_environment(settings)}, services=services)
     made.keep("web", "web")
     made.keep("scheduler", "scheduler")
     made.keep("inbound", "inbound")
@@ -72,19 +117,26 @@ def supervisor(settings: Settings) -> Supervisor:
 
 
 def _need_ports(settings: Settings) -> None:
-    """Raises: WrongSetting when a port is taken, before anything is started."""
+    """Raises: WrongSetting when a port is taken and stays so, before anything is started."""
+    deadline = clock.monotonic() + PORT_SECONDS
     for host, port, name in (
         (settings.web_host, settings.web_port, "POSTHOUSE_WEB_PORT"),
         (settings.inbound_host, settings.inbound_port, "POSTHOUSE_INBOUND_PORT"),
     ):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as problem:
-                raise WrongSetting(
-                    f"{name}: {host}:{port} can't be had ({problem.strerror}). Stop what uses it, or set another port."
-                ) from None
+        while problem := _taken(host, port):
+            if clock.monotonic() > deadline:
+                raise WrongSetting(f"{name}: {host}:{port} can't be had ({problem}). Stop what uses it, or set another port.")
+            time.sleep(0.1)
+
+
+def _taken(host: str, port: int) -> str | None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            return problem.strerror or str(problem)
+    return None
 
 
 def _greet(settings: Settings) -> None:

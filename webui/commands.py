@@ -12,6 +12,8 @@ from posthouse.platform.cli import Command
 from posthouse.platform.settings import Settings, WrongSetting
 from posthouse.webui.demo import command as demo
 
+STOP_SECONDS = 3  # for requests at work when a stop is asked for; whoever keeps us alive gives a little more
+
 
 def _web(settings: Settings, arguments: argparse.Namespace) -> int:
     for name in ("database_url", "redis_url"):
@@ -30,6 +32,7 @@ def _web(settings: Settings, arguments: argparse.Namespace) -> int:
         http1_settings=HTTP1Settings(header_read_timeout=15_000),
         log_access=False,
         respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
         websockets=False,
     ).serve()
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 from importlib.util import find_spec
@@ -18,6 +19,8 @@ ADMIN = "postgres"
 DATABASE = "posthouse"
 PORT = "5432"
 INITDB_SECONDS = 120
+# Ever harder: an ordered end that cuts off who is connected, an end at once with recovery at the next start, the axe.
+SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 
 COMMON = {
     "listen_addresses": "",
@@ -79,9 +82,21 @@ def program(name: str) -> Path:
 
 
 def _start(data: Path, lock: Lock, *, durable: bool) -> Running:
-    files, run, log = data / "postgres", sockets(data, "pg"), data / "log" / "postgres.log"
-    who = account.choose(files)
+    log = data / "log" / "postgres.log"
     log.parent.mkdir(exist_ok=True)
+    process = _launch(data, log, durable=durable)
+    running = Running("PostgreSQL", url(data), log, lambda: _launch(data, log, durable=durable), process, lock, SIGNALS)
+    try:
+        _make_database(data)
+    except BaseException:
+        running.stop()
+        raise
+    return running
+
+
+def _launch(data: Path, log: Path, *, durable: bool) -> server.Process:
+    files, run = data / "postgres", sockets(data, "pg")
+    who = account.choose(files)
     refuse_foreign(run)
     _end_orphan(files)
     account.give(run, who)
@@ -92,37 +107,41 @@ def _start(data: Path, lock: Lock, *, durable: bool) -> Running:
     line = server.launched(command, who=who, ends_by=signal.SIGINT, reach=[files, program("postgres"), run])
     process = server.spawn(line, log)
     server.wait(process, lambda: _says_ready(files, process.pid), service="PostgreSQL", log=log)
-    running = Running(url(data), log, process, lock, (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
-    try:
-        _make_database(data)
-    except BaseException:
-        running.stop()
-        raise
-    return running
+    return process
 
 
 def _make(files: Path, who: str | None) -> None:
-    """Make the server's files; the database's rules of order and case are built in, so the same on every machine."""
-    account.give(files, who)
+    """Make the server's files; the database's rules of order and case are built in, so the same on every machine.
+
+    They get their name when they are whole: a start that is killed half-way leaves nothing that would stop the next one.
+    """
+    making = files.with_name(f"{files.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    account.give(making, who)
     command: list[str | Path] = [
-        *(program("initdb"), "-D", files, "-U", ADMIN, "--auth=trust", "--encoding=UTF8", "--locale=C"),
+        *(program("initdb"), "-D", making, "-U", ADMIN, "--auth=trust", "--encoding=UTF8", "--locale=C"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
     ]
-    line = server.launched(command, who=who, ends_by=signal.SIGTERM, reach=[files, program("initdb")])
+    line = server.launched(command, who=who, ends_by=signal.SIGTERM, reach=[making, program("initdb")])
     done = subprocess.run(  # noqa: S603
         line, env=server.ENVIRONMENT, cwd="/", check=False, capture_output=True, text=True, timeout=INITDB_SECONDS
     )
     if done.returncode != 0:
         raise CannotStart(f"PostgreSQL's files could not be made in {files} (is the disk full?):\n{done.stderr.strip()}")
+    making.rename(files)
 
 
 def _end_orphan(files: Path) -> None:
-    """End our own server that outlived its holder, and remove a pid file that names some other process."""
+    """End our own server that outlived its holder, and remove a pid file that names some other process.
+
+    A server that was killed leaves children behind for a moment; they still write, so the next one must not begin before they end.
+    """
     noted = files / "postmaster.pid"
-    lines = noted.read_text().splitlines() if noted.exists() else []
-    if lines:
-        server.end_orphan(int(lines[0]), program="postgres", mark=str(files), by=signal.SIGINT)
-        noted.unlink(missing_ok=True)
+    first = noted.read_text().partition("\n")[0].strip() if noted.exists() else ""
+    if first.isdigit():
+        server.end_orphan(int(first), program="postgres", mark=str(files), by=SIGNALS)
+    server.end_family("postgres", files)
+    noted.unlink(missing_ok=True)
 
 
 def _says_ready(files: Path, pid: int) -> bool:

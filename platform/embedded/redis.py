@@ -14,6 +14,7 @@ from posthouse.platform.embedded.places import CannotStart, Lock, refuse_foreign
 from posthouse.platform.embedded.server import Running
 
 SOCKET = "redis.sock"
+SIGNALS = (signal.SIGTERM, signal.SIGKILL)
 COMMON = {
     "port": "0",
     "unixsocketperm": "700",
@@ -55,9 +56,15 @@ def program() -> Path:
 
 
 def _start(data: Path, lock: Lock, *, durable: bool) -> Running:
-    files, run, log = data / "redis", sockets(data, "redis"), data / "log" / "redis.log"
-    who = account.choose(files)
+    log = data / "log" / "redis.log"
     log.parent.mkdir(exist_ok=True)
+    process = _launch(data, log, durable=durable)
+    return Running("Redis", url(data), log, lambda: _launch(data, log, durable=durable), process, lock, SIGNALS)
+
+
+def _launch(data: Path, log: Path, *, durable: bool) -> server.Process:
+    files, run = data / "redis", sockets(data, "redis")
+    who = account.choose(files)
     refuse_foreign(run)
     _end_orphan(run)
     account.give(files, who)
@@ -68,14 +75,14 @@ def _start(data: Path, lock: Lock, *, durable: bool) -> Running:
     line = server.launched(command, who=who, ends_by=signal.SIGTERM, reach=[files, program(), run])
     process = server.spawn(line, log)
     server.wait(process, lambda: _answers(data), service="Redis", log=log)
-    return Running(url(data), log, process, lock, (signal.SIGTERM, signal.SIGKILL))
+    return process
 
 
 def _end_orphan(run: Path) -> None:
     noted = run / "redis.pid"
     text = noted.read_text().strip() if noted.exists() else ""
     if text.isdigit():
-        server.end_orphan(int(text), program="redis-server", mark=str(run / SOCKET), by=signal.SIGTERM)
+        server.end_orphan(int(text), program="redis-server", mark=str(run / SOCKET), by=SIGNALS)
     noted.unlink(missing_ok=True)
     (run / SOCKET).unlink(missing_ok=True)
 

@@ -83,7 +83,7 @@ class LaneWorker:
 
     @property
     def _over(self) -> bool:
-        return clock.monotonic() >= self._until
+        return stopping.asked.is_set() or clock.monotonic() >= self._until
 
     async def _round(self) -> None:
         waiting = sum(outlet.desk.waiting for outlet in self._outlets.values())
@@ -128,7 +128,7 @@ class LaneWorker:
             consignment.release()
             return
         consignment.equip(made)
-        if not outlet.open:
+        if stopping.asked.is_set() or not outlet.open:  # asked while the lease was made
             consignment.release()
             return
         outlet.desk.add(consignment)
