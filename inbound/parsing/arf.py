@@ -27,13 +27,11 @@ _SUBJECT = re.compile(
 )
 _WORDS = re.compile(
     r"email abuse report|feedback loop|junk e?mail reporting|complained about|marked (?:this|the) (?:message|e-?mail) as|reported (?:as|this)[^.\n]{0,40}(?:spam|junk|abuse)|received a complaint|spam button",
-    re.IGNORECASE,
 )
 # Apple's mail programs send this for the person who pressed "unsubscribe".
 _LEFT_BY_CLIENT = re.compile(r"apple mail sent this email to unsubscribe", re.IGNORECASE)
 _AUTH_WORDS = re.compile(
     r"(?:dmarc|spf|dkim)[^.\n]{0,60}(?:fail|violation|reject)|authentication failure report|fail[^.\n]{0,40}\bdmarc|dmarc results?:|failed dmarc|this is (?:an authentication|a (?:dmarc|spf))",
-    re.IGNORECASE,
 )
 
 
@@ -53,7 +51,11 @@ def _from_report(letter: Letter) -> Feedback:
     named = first(report, "feedback-type").split(";")[0].split("(")[0].strip().lower()
     kind = _ALIASES.get(named, named)
     if not kind:
-        kind = "auth-failure" if first(report, "auth-failure") or _AUTH_WORDS.search(letter.text[:4_000] + letter.subject) else "abuse"
+        kind = (
+            "auth-failure"
+            if first(report, "auth-failure") or _AUTH_WORDS.search(f"{letter.low[:4_000]} {letter.subject.lower()}")
+            else "abuse"
+        )
     return Feedback(
         kind="auth-failure" if kind == "dmarc" else kind if kind in KINDS else "other",
         recipients=_recipients(letter, report),
@@ -85,7 +87,7 @@ def _is_provider_form(letter: Letter) -> bool:
     if letter.get("x-hmxmroriginalrecipient") or original_field(letter, "x-hmxmroriginalrecipient"):
         return True
     writer, subject = bool(_JMRP.search(letter.sender)), bool(_SUBJECT.search(letter.subject))
-    words = bool(_WORDS.search(letter.text[:4_000]))
+    words = bool(_WORDS.search(letter.low[:4_000]))
     return bool(letter.originals) and writer + subject + words >= 2
 
 
@@ -102,7 +104,7 @@ def is_authentication_notice(letter: Letter) -> bool:
     about = bool(re.search(r"dmarc", letter.subject, re.IGNORECASE)) and bool(
         re.search(r"fail|forensic|violation", letter.subject, re.IGNORECASE)
     )
-    return about and bool(_AUTH_WORDS.search(letter.text[:4_000]))
+    return about and bool(_AUTH_WORDS.search(letter.low[:4_000]))
 
 
 def _ip(value: str) -> str | None:

@@ -31,11 +31,9 @@ _SUBJECT = re.compile(
 )
 _CHALLENGE = re.compile(
     r"(?:verify|confirm)[^.\n]{0,60}(?:your (?:email|message|mail|address)|you are (?:a )?(?:human|real)|sender)|challenge[ /-]response|boxbe|spamarrest|spam arrest|sender verification|waiting list|mailblocks|tmda|approved senders?|guest list",
-    re.IGNORECASE,
 )
 _BODY = re.compile(
     r"\b(?:i am|i'm|i will be|i'll be) (?:currently )?(?:away|out of (?:the )?office|on (?:vacation|holiday|leave|maternity)|not in the office)|out of (?:the )?office (?:until|from)|this is an? automat(?:ic|ed) (?:reply|response)|thank you for (?:your (?:e-?mail|message)|contacting)[^.\n]{0,80}(?:out of|away|respond|get back)",
-    re.IGNORECASE,
 )
 
 
@@ -61,7 +59,7 @@ def is_auto_reply(letter: Letter) -> bool:
     subject = bool(_SUBJECT.search(letter.subject))
     if subject and (is_marked_automatic(letter) or not letter.get("list-id")):
         return True
-    return is_challenge(letter) or bool(said == "auto-generated" and _BODY.search(letter.text[:3_000]))
+    return is_challenge(letter) or bool(said == "auto-generated" and _BODY.search(letter.low[:3_000]))
 
 
 def speaks_automatically(letter: Letter) -> bool:
@@ -72,4 +70,6 @@ def speaks_automatically(letter: Letter) -> bool:
 def is_challenge(letter: Letter) -> bool:
     """Is this a challenge of a mailbox that wants the writer to prove himself first?"""
     machine = is_marked_automatic(letter) or letter.get("precedence").strip().lower() in ("bulk", "junk", "list")
-    return bool(_CHALLENGE.search(letter.subject) or (machine and _CHALLENGE.search(letter.text[:3_000]) and letter.get("in-reply-to")))
+    return bool(
+        _CHALLENGE.search(letter.subject.lower()) or (machine and _CHALLENGE.search(letter.low[:3_000]) and letter.get("in-reply-to"))
+    )

@@ -29,12 +29,10 @@ _BODY = re.compile(
     r"|(?:unable|not able|failed|failure|error|errors|problem|impossible)[^.\n]{0,40}\b(?:deliver|reach|sending|relay)|undeliver|delivery (?:has )?(?:failed|error|problem|attempts)|permanent (?:fatal )?error|returned to sender|could not be (?:delivered|sent|processed)"
     r"|final-recipient:|diagnostic-code:|transcript of session|was (?:automatically |not accepted|rejected)|does not exist|user unknown|unknown user|no such user|mailbox (?:is )?full|over quota|not accepting mail|invalid final delivery|rejected by|has been delayed|delivery of email"
     r"|(?:is|are) (?:not|no longer) (?:a )?(?:valid|active|known)|送信できませんでした|配信できません|не может быть доставлено|nicht zugestellt|не доставлено|duplicated message-id|\[failed\]|no message collected|failure reasons",
-    re.IGNORECASE,
 )
 _DELAY = re.compile(
     r"will be retried|will (?:continue to|keep) (?:try|attempt)|warning message only|warning only|just a warning|not yet been delivered|has been delayed|is delayed|have been delayed|delivery delayed|still being retried|will retry"
     r"|delivery attempts will continue|temporary failure report|(?:has|have) been postponed|will be attempted|(?:message|mail) (?:is|was) still|delivery incomplete|continue to be made|no action is required on your part",
-    re.IGNORECASE,
 )
 _DELAY_SUBJECT = re.compile(r"delay|warning: (?:message|could)|warning|still", re.IGNORECASE)
 _CODED = re.compile(r"(?:^|[\s'\"(:])[45]\d\d[ \-]|\b[45]\.\d{1,3}\.\d{1,3}\b")
@@ -68,7 +66,7 @@ def looks_returned(letter: Letter) -> bool:
         return True
     writer = bool(_FROM_DAEMON.search(letter.sender) or not letter.sender.strip()) or letter.get("return-path").strip() == "<>"
     subject = bool(_SUBJECT.search(letter.subject))
-    body = bool(_BODY.search(letter.text[:8_000]))
+    body = bool(_BODY.search(letter.low))
     if writer + subject + body < 2 or _is_answer(letter):
         return False
     return writer or _shows_proof(letter)
@@ -178,13 +176,8 @@ def _from_passage(letter: Letter, passage: Passage) -> Outcome:
 
 def _is_delay(letter: Letter) -> bool:
     return bool(
-        _DELAY.search(letter.text[:8_000])
-        and (
-            _DELAY_SUBJECT.search(letter.subject)
-            or "retr" in letter.text.lower()
-            or "warning" in letter.text.lower()
-            or "attempt" in letter.text.lower()
-        )
+        _DELAY.search(letter.low)
+        and (_DELAY_SUBJECT.search(letter.subject) or "retr" in letter.low or "warning" in letter.low or "attempt" in letter.low)
     )
 
 

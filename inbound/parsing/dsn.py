@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from posthouse.inbound.parsing.headers import Fields, addresses, first, read_fields
 
-RECIPIENT_LIMIT = 10_000
+RECIPIENT_LIMIT = 2_000  # of one report; a message of ours has one recipient
 
 _OF_RECIPIENT = ("final-recipient", "original-recipient", "x-actual-recipient")
 _ESCAPE = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from posthouse.inbound.parsing.headers import Fields, addresses, decode_words, first, read_fields
 from posthouse.inbound.parsing.mime import Mail, Part, parse
 
+LOW_LIMIT = 8_000  # characters in lower case
 TEXT_LIMIT = 64 * 1024  # characters of the letter's own words that are looked at
 
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/h\d|/li|/pre)\b[^>]{0,200}>", re.IGNORECASE)
-_HIDDEN = re.compile(r"<(style|script|head)\b.{0,20000}?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_HIDDEN = re.compile(r"<(style|script|head)\b")
 _TAG = re.compile(r"<(?!mailto:)(?:/?[a-z!?][^<>@]{0,2000}|a\s[^<>]{0,2000})>", re.IGNORECASE)
 
 # Lines after which a report written as plain text gives the original back.
@@ -52,7 +53,8 @@ class Letter:
     """What the sorters look at.
 
     `text` is what the letter itself says, `status_parts` the machine-readable parts, `originals` the header blocks of mail
-    that it gives back (best first), `original_text` what stands there in plain text.
+    that it gives back (best first), `original_text` what stands there in plain text. `low` is the first of the words in lower
+    case: a pattern that need not mind case takes a quarter of the time.
     """
 
     mail: Mail
@@ -63,6 +65,7 @@ class Letter:
     feedback_parts: list[str]
     originals: list[Fields]
     original_text: str
+    low: str
 
     def get(self, name: str) -> str:
         """A header field of the letter itself."""
@@ -99,6 +102,7 @@ def read_letter(raw: bytes) -> Letter:
         feedback_parts=feedback,
         originals=[fields for fields in originals if fields],
         original_text=behind,
+        low=text[:LOW_LIMIT].lower(),
     )
 
 
@@ -143,9 +147,26 @@ def _own_words(texts: list[tuple[str, str]]) -> str:
 
 def strip_html(text: str) -> str:
     """The words of an HTML text, a line for each block; for reading only, never for showing."""
-    text = _HIDDEN.sub(" ", text[:TEXT_LIMIT])
+    text = _without_hidden(text[:TEXT_LIMIT])
     text = _TAG.sub(" ", _BREAK.sub("\n", text.replace("\n", " ")))
     return html.unescape(text).replace("\xa0", " ")
+
+
+def _without_hidden(text: str) -> str:
+    # Each closing tag is looked for once, so a thousand openings without one cost no more than a single opening.
+    low = text.lower()
+    if len(low) != len(text):
+        low = text  # a few letters grow in lower case; places must agree
+    pieces, at = [], 0
+    for found in _HIDDEN.finditer(low):
+        if found.start() < at:
+            continue
+        end = low.find(f"</{found.group(1)}", found.end())
+        if end < 0:
+            break
+        pieces.append(text[at : found.start()])
+        at = end
+    return " ".join([*pieces, text[at:]])
 
 
 def _cut_original(text: str) -> tuple[str, str]:

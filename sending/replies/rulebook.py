@@ -17,7 +17,8 @@ class Rule:
     """One rule: every condition that it has must hold; within one condition any alternative does.
 
     A phrase may hold ` * `: its pieces must then occur in that order. A phrase of at most four letters counts only as a
-    whole word, since `dul` stands in "module" and `uce` in "produce".
+    whole word, since `dul` stands in "module" and `uce` in "produce". `needs` are literal pieces of which the pattern holds
+    one: looking for them first spares most texts the pattern.
     """
 
     name: str
@@ -32,9 +33,13 @@ class Rule:
     stages: frozenset[str]
     groups: frozenset[str]
     pattern: re.Pattern[str] | None
+    needs: tuple[str, ...]
 
     def fits(self, text: str, status: str, code: int, stage: str, group: str) -> bool:
         """Does the rule apply to a tidied text with these codes?"""
+        # Nearly every rule fails by its words, so they are looked for before anything is called.
+        if self.phrases and self.words is None and not says_any(text, self.phrases):
+            return False
         return self._fits_codes(status, code, stage, group) and self._fits_words(text)
 
     def _fits_codes(self, status: str, code: int, stage: str, group: str) -> bool:
@@ -47,11 +52,16 @@ class Rule:
         return not self.groups or group in self.groups
 
     def _fits_words(self, text: str) -> bool:
-        if self.pattern is not None and not self.pattern.search(text):
+        if self.pattern is not None and not self._shows(text):
             return False
         if (self.phrases or self.words) and not self._says(text):
             return False
         return not (self.unless and says_any(text, self.unless))
+
+    def _shows(self, text: str) -> bool:
+        if self.needs and not any(piece in text for piece in self.needs):
+            return False
+        return self.pattern is not None and bool(self.pattern.search(text))
 
     def _says(self, text: str) -> bool:
         return says_any(text, self.phrases) or (self.words is not None and bool(self.words.search(text)))
@@ -105,7 +115,7 @@ def _read(file: str) -> dict[str, dict[str, object]]:
 
 
 def _rule(name: str, facts: dict[str, object]) -> Rule:
-    known = {"reason", "evidence", "phrases", "unless", "statuses", "unless_statuses", "codes", "stages", "groups", "pattern"}
+    known = {"reason", "evidence", "phrases", "unless", "statuses", "unless_statuses", "codes", "stages", "groups", "pattern", "needs"}
     if unknown := set(facts) - known:
         raise ValueError(f"rule {name}: unknown {sorted(unknown)}")
     if facts["reason"] not in reasons():
@@ -125,6 +135,7 @@ def _rule(name: str, facts: dict[str, object]) -> Rule:
         stages=frozenset(map(str, _list(facts.get("stages")))),
         groups=frozenset(map(str, _list(facts.get("groups")))),
         pattern=re.compile(str(pattern)) if pattern else None,
+        needs=tuple(map(str, _list(facts.get("needs")))),
     )
 
 
