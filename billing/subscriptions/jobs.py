@@ -13,6 +13,7 @@ from posthouse.billing.gateway.models import StripeAccount, StripeCustomer, Stri
 from posthouse.billing.gateway.services import APPLY, store
 from posthouse.billing.gateway.stripe import Stripe
 from posthouse.billing.subscriptions import settling
+from posthouse.billing.subscriptions.services import SYNC
 from posthouse.platform import clock, logs
 from posthouse.platform.db import session, transaction
 from posthouse.platform.errors import AppError
@@ -21,7 +22,6 @@ from posthouse.platform.jobs import Job, PeriodicJob, enqueue
 from posthouse.platform.scope import Actor, Reach, Scope, for_tenant
 from posthouse.tenants.events import TenantStateChanged
 
-SYNC = "billing.sync_subscription"
 END_GRACE = "billing.end_grace"
 RECONCILE = "billing.reconcile_account"
 

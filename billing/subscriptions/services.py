@@ -20,9 +20,12 @@ from posthouse.billing.subscriptions.settling import locked
 from posthouse.platform import audit, clock
 from posthouse.platform.app import settings
 from posthouse.platform.db import session, transaction
+from posthouse.platform.jobs import enqueue
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.tenants.accounts.queries import own_tenant
+
+SYNC = "billing.sync_subscription"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,12 @@ def _know_customer(scope: Scope, account_id: int, customer: str) -> None:
     row = locked(scope)
     if row is not None and row.account_id == account_id:
         row.customer = customer
+
+
+def ask_for_sync(scope: Scope) -> None:
+    """Ask for a look at what Stripe shows now, as when a person comes back from paying before the webhook does. May be repeated."""
+    require(scope, BILLING_WRITE)
+    enqueue(scope, SYNC, key=f"sync:{scope.tenant}")
 
 
 def open_portal(scope: Scope, *, return_url: str | None = None) -> str:

@@ -153,8 +153,10 @@ def _subscribe(street: Street, double: Double, place: Any, plan: str) -> Visitor
     payment = _choose(tenant, plan)
     back = tenant.submit(payment, do="pay")
     assert back.url.startswith(street.served.url + "/plan?checkout=done")
-    assert "Thank you" in back.text
+    assert "as soon as the payment is confirmed" in back.text
+    assert "Choose Small" not in back.text
     _work(double)
+    assert "Your payment arrived" in tenant.get("/plan?checkout=done").text
     return tenant
 
 
@@ -242,6 +244,20 @@ def _event(event_id: str, customer: str, **more: Any) -> bytes:
 def _send(street: Street, path: str, body: bytes, header: str | None) -> Answer:
     headers = {"Content-Type": "application/json"} | ({} if header is None else {"Stripe-Signature": header})
     return street.served.call("POST", path, body=body, headers=headers)
+
+
+@pytest.mark.timeout(240)
+def test_who_comes_back_before_the_webhook_is_not_kept_waiting(street: Street, double: Double) -> None:
+    """With every webhook lost, the page that the payment leads back to has Stripe asked, by a job."""
+    _open_for_sale(street, street.world.a)
+    tenant = _visitor(street, street.world.a1)
+    payment = _choose(tenant, "Small")
+    double.control("/_double/deliveries", lose="100")
+    assert "as soon as the payment is confirmed" in tenant.submit(payment, do="pay").text
+    run_due()
+    assert _events(street.world.a) == []
+    assert (_state(street.world.a1), _allowed(street.world.a1)["month"]) == ("active", 1000)
+    assert "Your payment arrived" in tenant.get("/plan?checkout=done&look=1").text
 
 
 @pytest.mark.timeout(240)

@@ -19,18 +19,34 @@ from posthouse.tenants.quotas import permissions as quota_permissions
 from posthouse.tenants.quotas import queries as quotas
 from posthouse.webui.edge import htmx, visit
 from posthouse.webui.edge.access import needs
-from posthouse.webui.edge.rendering import form_again, page, part
+from posthouse.webui.edge.rendering import form_again, page_or_part, part
 from posthouse.webui.pages.meters import meters
 
 blueprint = Blueprint("plan", __name__)
 SHOWN_DAYS = 30
+MOST_LOOKS = 60
+SYNC_EVERY = 10
 
 
 @blueprint.get("/plan")
 @needs(quota_permissions.READ)
 def show() -> Response:
-    """Show plan and usage."""
-    return page("plan.html", refusal=None, came_back=request.args.get("checkout", ""), **_values())
+    """Show plan and usage. Who comes back from paying sees it happen: the page looks again until the payment is known, for a while."""
+    came_back = request.args.get("checkout", "")
+    looks = int(seen) if (seen := request.args.get("look", "")).isascii() and seen.isdigit() and len(seen) < 4 else 0
+    values = _values()
+    known = values["subscription"] is not None and values["subscription"].sends
+    if came_back == "done" and not known and looks % SYNC_EVERY == 0:
+        _ask_for_sync()
+    waits = came_back == "done" and values["pays"] and not known and looks < MOST_LOOKS
+    return page_or_part("plan.html", "body", refusal=None, came_back=came_back, looks=looks, waits=waits, known=known, **values)
+
+
+def _ask_for_sync() -> None:
+    scope = visit.scope()
+    if holds(scope, BILLING_WRITE):
+        with transaction(scope):
+            services.ask_for_sync(scope)
 
 
 def _values() -> dict[str, Any]:
