@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import signal
 import smtplib
@@ -21,7 +20,7 @@ import pytest
 
 from posthouse.inbound.commands import COMMANDS
 from posthouse.inbound.spool.queries import count_waiting
-from posthouse.platform.settings import Settings
+from posthouse.platform.settings import Settings, environment
 
 
 def _free_port() -> int:
@@ -30,7 +29,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
@@ -43,7 +42,7 @@ class Process:
     def __init__(self, settings: Settings, port: int) -> None:
         self.port = port
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("POSTHOUSE_")},
+            **{name: value for name, value in environment().items() if not name.startswith("POSTHOUSE_")},
             "POSTHOUSE_DATA": str(settings.data),
             "POSTHOUSE_DATABASE_URL": settings.database_url,
             "POSTHOUSE_REDIS_URL": settings.redis_url,

@@ -6,7 +6,6 @@ import email
 import email.policy
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from functools import cache
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ from typing import Any
 import dkim
 import pytest
 
+from posthouse.platform import clock
 from posthouse.sending.content.compile import compile_letter
 from posthouse.sending.content.compose import Composer, Sender
 from posthouse.sending.content.letters import Compiled, Letter
@@ -24,7 +24,7 @@ from posthouse.sending.tokens import Mint
 
 FOOTER = '<p>{{ postal_address }} <a href="{{ unsubscribe_url }}">Unsubscribe</a></p>'
 FIELDS = frozenset({"first_name", "city", "products", "homepage", "points"})
-AT = datetime.now(UTC)
+AT = clock.now()
 
 
 @dataclass(frozen=True)

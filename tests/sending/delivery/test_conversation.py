@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from cryptography import x509
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from relay import HANG_UP, SAY_NOTHING, Relay
 
+from posthouse.platform import clock
 from posthouse.sending.delivery import channel as channel_module
 from posthouse.sending.delivery.channel import Pace
 from posthouse.sending.delivery.conversation import Ended, Letter, converse
@@ -292,7 +293,7 @@ def server_tls(tmp_path_factory):
     """A context with a fresh certificate for localhost, signed by nobody."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
+    now = clock.now()
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

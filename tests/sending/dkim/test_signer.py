@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import time
 
 import dkim
 import dkim.canonicalization
@@ -14,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from posthouse.platform import clock
 from posthouse.sending.dkim import keys
 from posthouse.sending.dkim.signer import OVERSIGNED, Signer, body_hash, signed_names
 
@@ -31,7 +31,7 @@ def message(key: keys.DkimKey = RSA, at: int | None = None, headers: list[tuple[
         names=signed_names([name for name, _ in headers]),
         canonical=canonical,
         hashed_body=body_hash(BODY),
-        at_seconds=int(time.time()) if at is None else at,
+        at_seconds=int(clock.now().timestamp()) if at is None else at,
     )
     return signature + b"".join(f"{name}: {value}\r\n".encode() for name, value in headers) + b"\r\n" + BODY
 
@@ -81,7 +81,7 @@ def test_d5_there_is_no_l_and_it_expires() -> None:
     """Nothing can be appended; a week and a day later the signature is refused."""
     assert not verify(message() + b"more\r\n")
     assert b"l=" not in re.sub(rb"(bh|b)=\S+", b"", message())
-    assert not verify(message(at=int(time.time()) - 8 * 24 * 3600))
+    assert not verify(message(at=int(clock.now().timestamp()) - 8 * 24 * 3600))
 
 
 def test_every_line_is_short() -> None:

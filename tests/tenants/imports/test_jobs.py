@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import random
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from sqlalchemy import event
 
 from posthouse.platform.db import db, transaction
 from posthouse.platform.runner import run_due
+from posthouse.platform.settings import environment
 from posthouse.tenants.contacts import exports, fields
 from posthouse.tenants.contacts import queries as contacts
 from posthouse.tenants.contacts import services as contact_services
@@ -322,7 +322,7 @@ def test_row_35_kill_9_at_random_moments(world, news, settings):
     text = "email\n" + "".join(f"{name}\n" for name in names)
     expected = counts(run(world.a2.scope, text))
     import_id = begin(scope, text, list_id=news.id)
-    environ = os.environ | {
+    environ = environment() | {
         "POSTHOUSE_DATA": str(settings.data),
         "POSTHOUSE_DATABASE_URL": settings.database_url,
         "POSTHOUSE_REDIS_URL": settings.redis_url,
