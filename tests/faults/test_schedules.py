@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sim_house
 
+from posthouse.platform.settings import environment
 from posthouse.sending.delivery import conversation, desk, journal
 
 SCHEDULES = 20_000
@@ -25,8 +26,8 @@ def _memory():
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_schedule_loses_repeats_or_overdraws(part):
     """Kills, cut wires, refusals, lost answers, lost COMMITs and late ones, in any order, on real conversations and journals."""
-    wanted = int(os.environ.get("POSTHOUSE_TEST_SCHEDULES", "0")) or SCHEDULES
-    first = int(os.environ.get("POSTHOUSE_TEST_SEED", "0")) or 1
+    wanted = int(environment().get("POSTHOUSE_TEST_SCHEDULES", "0")) or SCHEDULES
+    first = int(environment().get("POSTHOUSE_TEST_SEED", "0")) or 1
     with tempfile.TemporaryDirectory(dir=_memory()) as folder:
         for seed in range(first + part, first + wanted, PARTS):
             place = Path(folder) / str(seed)
