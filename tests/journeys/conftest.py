@@ -48,11 +48,6 @@ def served(settings):
                 engine.dispose()
 
 
-@pytest.fixture
-def address(served):
-    return served.url, served.world
-
-
 @pytest.fixture(scope="module")
 def chrome():
     with sync_playwright() as playwright:

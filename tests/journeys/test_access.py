@@ -33,6 +33,8 @@ def _examine(page, name: str) -> list[object]:
     page.evaluate(_DARK.format("dark"))
     page.set_viewport_size({"width": 390, "height": 844})
     wrong += [(name, "in the dark", *one) for one in _violations(page, ["color-contrast", "scrollable-region-focusable"])]
+    if page.locator("h1").count() != 1:
+        wrong.append((name, "not one heading of the first rank"))
     if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
         wrong.append((name, "wider than a phone"))
     page.set_viewport_size({"width": 1440, "height": 900})
