@@ -35,7 +35,7 @@ def _pools() -> None:
     )
     known = (
         "id, pool_id, name, host, port, tls, verify_tls, source_address, greet_as, max_connections, messages_per_connection, weight,"
-        " state, failures, parked_until, last_error, last_error_at, last_sent_at"
+        " preset, headers, virtual_mta_header, virtual_mta, state, failures, parked_until, last_error, last_error_at, last_sent_at"
     )
     platform_table(
         "route",
@@ -52,6 +52,10 @@ def _pools() -> None:
         sa.Column("max_connections", sa.Integer, nullable=False, server_default="10"),
         sa.Column("messages_per_connection", sa.Integer, nullable=False, server_default="1000"),
         sa.Column("weight", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("preset", sa.Text, nullable=False, server_default=""),
+        sa.Column("headers", sa.Text, nullable=False, server_default=""),
+        sa.Column("virtual_mta_header", sa.Text, nullable=False, server_default=""),
+        sa.Column("virtual_mta", sa.Text, nullable=False, server_default=""),
         sa.Column("state", sa.Text, nullable=False, server_default="active"),
         sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
         sa.Column("parked_until", _WHEN),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from posthouse.platform import clock, logs
@@ -165,23 +165,33 @@ class Desk:
 
 
 class RouteFeed:
-    """Hands a desk's letters to one connection of a route."""
+    """Hands a desk's letters to one connection of a route. `preamble`: the route's own header lines, put before each letter."""
 
-    def __init__(self, desk: Desk, route_id: int) -> None:
+    def __init__(self, desk: Desk, route_id: int, *, preamble: bytes = b"", may_pull: Callable[[], bool] = lambda: True) -> None:
         self._desk = desk
         self._route_id = route_id
+        self._preamble = preamble
+        self._may_pull = may_pull
         self._owner: dict[int, Consignment] = {}
         self.finished = 0
 
     def pull(self) -> Letter | None:
-        """Return the next letter of the oldest consignment that has one."""
+        """Return the next letter of the oldest consignment that has one; None also when the route is to take no more."""
+        if not self._may_pull():
+            return None
         for consignment in list(self._desk.consignments):
             letter = consignment.pull()
             if letter is not None:
                 self._owner[letter.message_id] = consignment
-                return letter
+                return self._with_preamble(letter)
         self._desk.work.clear()
         return None
+
+    def _with_preamble(self, letter: Letter) -> Letter:
+        """Put the route's headers on top, as trace headers are: the letter's signature doesn't cover them."""
+        if not self._preamble:
+            return letter
+        return replace(letter, data=self._preamble + letter.data, size_bytes=letter.size_bytes + len(self._preamble))
 
     def begin(self, letter: Letter) -> bool:
         """Pass on; see Consignment."""

@@ -32,7 +32,7 @@ BELL_SECONDS = 1.0
 KEEP_SECONDS = 1.0
 AFTER_END_SECONDS = 10.0  # after the stretch's end what is claimed may still leave for so long
 SETTLE_AGAIN_SECONDS = 0.5
-ROUTES_SECONDS = 15.0  # changes of routes are noticed after this
+ROUTES_SECONDS = 2.0  # changes of routes are noticed after this
 
 T = TypeVar("T")
 # Makes what composes a lease's messages; a text instead of a composer says why a revision can't be sent.
@@ -176,6 +176,8 @@ class LaneWorker:
                 self._tend(consignment)
             try:
                 await self._in_thread(self._keep_tables)
+                for pool_id in list(self._outlets):
+                    await self._outlet(pool_id, system("delivery"))
             except sa.exc.SQLAlchemyError as problem:
                 logs.get().warning("lane.keeper", problem=repr(problem))
 

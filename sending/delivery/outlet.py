@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from posthouse.platform import clock, logs
@@ -31,6 +32,7 @@ class Way:
     rests_until: float = 0.0
     trouble: str = ""  # to be written down
     well: bool = False  # to be written down
+    gone: bool = False  # paused, deleted or changed: what is on its connections ends there, nothing new goes that way
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -60,15 +62,27 @@ class Outlet:
         self.desk = Desk()
         self.closing = False
         self.ways = [Way(login, max(1, login.card.max_connections // workers)) for login in logins]
+        self._leaving: list[Way] = []
 
     def renew(self, logins: list[RouteLogin], *, workers: int) -> None:
         """Take changed routes over; those that go on keep what is known of them, those that are gone finish what they have."""
         known = {way.login.card.id: way for way in self.ways}
-        self.ways = []
-        for login in logins:
-            way = known.get(login.card.id) or Way(login, 1)
-            way.login, way.most = login, max(1, login.card.max_connections // workers)
-            self.ways.append(way)
+        self.ways = [self._renewed(known.get(login.card.id), login, max(1, login.card.max_connections // workers)) for login in logins]
+        kept = {id(way) for way in self.ways}
+        for way in known.values():
+            way.gone = id(way) not in kept
+            if way.gone:
+                self._leaving.append(way)
+        self._leaving = [way for way in self._leaving if way.tasks]
+
+    @staticmethod
+    def _renewed(known: Way | None, login: RouteLogin, most: int) -> Way:
+        if known is None or not known.login.same_door(login):
+            return Way(login, most)
+        if known.login.card.parked_until is not None and login.card.parked_until is None and not known.trouble:
+            known.failures, known.rests_until = 0, 0.0  # it worked elsewhere, or a person ended its rest
+        known.login, known.most = login, most
+        return known
 
     @property
     def open(self) -> bool:
@@ -82,7 +96,7 @@ class Outlet:
         weights = sum(way.login.card.weight for way in ways)
         for way in ways:
             share = math.ceil(wanted * way.login.card.weight / weights)
-            for _ in range(min(share, way.most) - len(way.tasks)):
+            for _ in range(min(share, _most(way, ways)) - len(way.tasks)):
                 task = asyncio.create_task(self._serve(way))
                 way.tasks.add(task)
                 task.add_done_callback(way.tasks.discard)
@@ -92,10 +106,10 @@ class Outlet:
         channel: Channel | None = None
         barren = 0
         try:
-            while way.open and await self._work():
+            while way.open and not way.gone and await self._work():
                 if channel is None or not channel.alive:
-                    channel = await open_channel(_door(way.login), pace=way.pace)
-                feed = RouteFeed(self.desk, way.login.card.id)
+                    channel = await open_channel(door(way.login), pace=way.pace)
+                feed = RouteFeed(self.desk, way.login.card.id, preamble=way.login.card.preamble, may_pull=lambda: not way.gone)
                 end = await converse(channel, feed, most=way.login.card.messages_per_connection)
                 barren = 0 if feed.finished else barren + 1
                 if feed.finished:
@@ -126,13 +140,22 @@ class Outlet:
         """Let the connections come to their end and say goodbye."""
         self.closing = True
         self.desk.work.set()
-        tasks = [task for way in self.ways for task in way.tasks]
+        tasks = [task for way in [*self.ways, *self._leaving] for task in way.tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _door(login: RouteLogin) -> Door:
+def _most(way: Way, ways: Sequence[Way]) -> int:
+    """How many connections a way may have beside the others: where weights differ, none so many that its share grows past them."""
+    if len({one.login.card.weight for one in ways}) == 1:
+        return way.most
+    each = min(one.most / one.login.card.weight for one in ways)
+    return max(1, round(each * way.login.card.weight))
+
+
+def door(login: RouteLogin) -> Door:
+    """Say how to reach a route's server."""
     card = login.card
     return Door(
         host=card.host,

@@ -48,7 +48,7 @@ async def open_channel(door: Door, *, pace: Pace) -> Channel:
         local_hostname=door.greet_as,
         source_address=(door.source_address, 0) if door.source_address else None,
         timeout=CONNECT_SECONDS,
-        tls_context=None if door.tls == "none" else _context(verify=door.verify),
+        tls_context=None if door.tls == "none" else context(verify=door.verify),
     )
     try:
         await client.connect()
@@ -101,10 +101,10 @@ def _shut(failure: aiosmtplib.SMTPException) -> DoorShut:
 
 
 @lru_cache(maxsize=2)
-def _context(*, verify: bool) -> ssl.SSLContext:
+def context(*, verify: bool) -> ssl.SSLContext:
     """Make the client's TLS context once: loading the trust store takes 10 to 20 ms."""
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    made = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
     if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made

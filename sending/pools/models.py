@@ -38,6 +38,10 @@ class Route(PlatformRow):
     max_connections: Mapped[int]
     messages_per_connection: Mapped[int]
     weight: Mapped[int]
+    preset: Mapped[str] = mapped_column(server_default="")
+    headers: Mapped[str] = mapped_column(server_default="")
+    virtual_mta_header: Mapped[str] = mapped_column(server_default="")
+    virtual_mta: Mapped[str] = mapped_column(server_default="")
     state: Mapped[str]
     failures: Mapped[int] = mapped_column(server_default="0")
     parked_until: Mapped[Stamp | None]

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from posthouse.platform import clock
 from posthouse.platform.app import keyring, settings
 from posthouse.platform.db import session
+from posthouse.platform.errors import missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
-from posthouse.sending.pools import permissions
+from posthouse.sending.pools import permissions, rules
 from posthouse.sending.pools.models import Pool, ResellerPool, Route
 
 
@@ -32,6 +33,10 @@ class RouteCard:
     max_connections: int
     messages_per_connection: int
     weight: int
+    preset: str
+    headers: str
+    virtual_mta_header: str
+    virtual_mta: str
     state: str
     health: str
     failures: int
@@ -39,6 +44,11 @@ class RouteCard:
     last_error: str
     last_error_at: datetime | None
     last_sent_at: datetime | None
+
+    @property
+    def preamble(self) -> bytes:
+        """The header lines that go before each letter that leaves by this route."""
+        return rules.preamble(self.headers, self.virtual_mta_header, self.virtual_mta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,15 @@ class RouteLogin:
     username: str
     password: str = field(repr=False)
 
+    def same_door(self, other: RouteLogin) -> bool:
+        """Whether both lead to the same server by the same way, so that a connection of one serves the other."""
+        return self._door() == other._door()
+
+    def _door(self) -> tuple[object, ...]:
+        card = self.card
+        way = (card.host, card.port, card.tls, card.verify_tls, card.source_address, card.greet_as, card.preamble)
+        return (*way, self.username, self.password)
+
 
 _KNOWN = (
     Route.id,
@@ -74,6 +93,10 @@ _KNOWN = (
     Route.max_connections,
     Route.messages_per_connection,
     Route.weight,
+    Route.preset,
+    Route.headers,
+    Route.virtual_mta_header,
+    Route.virtual_mta,
     Route.state,
     Route.failures,
     Route.parked_until,
@@ -117,6 +140,23 @@ def open_routes(scope: Scope, *, pool_id: int) -> list[RouteLogin]:
         for card in _cards(scope, [pool_id])
         if card.id in secrets
     ]
+
+
+def get_route(scope: Scope, route_id: int) -> RouteCard:
+    """Return one route. Raises: Missing."""
+    require(scope, permissions.MANAGE)
+    pool_id = session(scope).execute(sa.select(Route.pool_id).where(Route.id == route_id)).scalar_one_or_none()
+    found = [card for card in _cards(scope, [pool_id]) if card.id == route_id] if pool_id is not None else []
+    if not found:
+        raise missing("route")
+    return found[0]
+
+
+def login_of(scope: Scope, route_id: int) -> RouteLogin:
+    """Return a route with its sign-in, to try the connection. Raises: Missing."""
+    card = get_route(scope, route_id)
+    row = session(scope).execute(sa.select(Route.username, Route.password_sealed).where(Route.id == route_id)).one()
+    return RouteLogin(card, row.username, _unseal(card.id, row.password_sealed))
 
 
 def _unseal(route_id: int, sealed: bytes | None) -> str:

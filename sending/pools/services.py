@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
+from typing import Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -13,11 +15,9 @@ from posthouse.platform.db import session
 from posthouse.platform.errors import Invalid, missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
-from posthouse.sending.pools import permissions
+from posthouse.sending.pools import permissions, rules
 from posthouse.sending.pools.models import Pool, ResellerPool, Route, TenantPool
-
-STREAMS = ("marketing", "transactional")
-TLS_MODES = ("starttls", "tls", "none")
+from posthouse.sending.pools.rules import STREAMS, RouteValues
 
 
 def create_pool(scope: Scope, *, name: str, kind: str = "shared") -> int:
@@ -32,61 +32,66 @@ def create_pool(scope: Scope, *, name: str, kind: str = "shared") -> int:
     return row.id
 
 
-def add_route(
-    scope: Scope,
-    *,
-    pool_id: int,
-    name: str,
-    host: str,
-    port: int,
-    tls: str = "starttls",
-    verify_tls: bool = True,
-    username: str = "",
-    password: str = "",
-    source_address: str = "",
-    greet_as: str = "",
-    max_connections: int = 10,
-    messages_per_connection: int = 1_000,
-    weight: int = 1,
-) -> int:
+def add_route(scope: Scope, *, pool_id: int, password: str = "", **values: Unpack[RouteValues]) -> int:
     """Add a way out to a pool; returns its id. The password is kept sealed. Raises: Invalid, Missing."""
     require(scope, permissions.MANAGE)
-    _check_route(name=name, host=host, port=port, tls=tls, sizes=(max_connections, messages_per_connection, weight))
     live = session(scope)
     if live.get(Pool, pool_id) is None:
         raise missing("pool")
-    row = Route(
-        pool_id=pool_id,
-        name=name.strip(),
-        host=host.strip(),
-        port=port,
-        tls=tls,
-        verify_tls=verify_tls,
-        username=username,
-        source_address=source_address,
-        greet_as=greet_as,
-        max_connections=max_connections,
-        messages_per_connection=messages_per_connection,
-        weight=weight,
-        state="active",
-    )
+    draft = rules.clean(rules.Draft(**values))
+    _check_name(scope, pool_id, draft.name)
+    row = Route(pool_id=pool_id, state="active", **asdict(draft))
     live.add(row)
     live.flush()
-    if password:
-        row.password_sealed = keyring().seal(password.encode(), tenant_id=None, table="route", column="password_sealed", row_id=row.id)
-    audit.record(scope, verb="route.added", subject="route", subject_id=row.id, pool=pool_id, host=row.host, port=port)
+    _keep_password(row, password)
+    audit.record(scope, verb="route.added", subject="route", subject_id=row.id, pool=pool_id, host=row.host, port=row.port)
     return row.id
 
 
-def _check_route(*, name: str, host: str, port: int, tls: str, sizes: tuple[int, int, int]) -> None:
-    if not name.strip() or not host.strip() or any(character.isspace() for character in host.strip()):
-        raise Invalid("route_malformed", "A route needs a name and a host name or address without spaces.", field="host")
-    if not 0 < port < 65_536:
-        raise Invalid("route_malformed", "A port lies between 1 and 65535.", field="port")
-    if tls not in TLS_MODES:
-        raise Invalid("route_malformed", "Encryption is starttls, tls or none.", field="tls")
-    if min(sizes) < 1:
-        raise Invalid("route_malformed", "Connections, messages per connection and weight are at least 1.", field="max_connections")
+def edit_route(scope: Scope, *, route_id: int, password: str | None = None, **values: Unpack[RouteValues]) -> None:
+    """Change what is given of a route; `password` None keeps it, empty forgets it. Raises: Invalid, Missing.
+
+    Workers notice within seconds: what is on a connection comes to its end there, everything else goes the new way.
+    """
+    require(scope, permissions.MANAGE)
+    row = _route(scope, route_id)
+    known: RouteValues = {name: getattr(row, name) for name in RouteValues.__annotations__}  # type: ignore[assignment]
+    draft = rules.clean(rules.Draft(**{**known, **values}))
+    if draft.name != row.name:
+        _check_name(scope, row.pool_id, draft.name)
+    for name, value in asdict(draft).items():
+        setattr(row, name, value)
+    if password is not None:
+        row.password_sealed = None
+        _keep_password(row, password)
+    row.failures, row.parked_until = 0, None
+    audit.record(scope, verb="route.edited", subject="route", subject_id=route_id, host=row.host, port=row.port)
+
+
+def delete_route(scope: Scope, *, route_id: int) -> None:
+    """Delete a route; its waiting mail goes by the pool's other routes, or waits for one. Raises: Missing."""
+    require(scope, permissions.MANAGE)
+    row = _route(scope, route_id)
+    audit.record(scope, verb="route.deleted", subject="route", subject_id=route_id, pool=row.pool_id, name=row.name, host=row.host)
+    session(scope).delete(row)
+
+
+def _keep_password(row: Route, password: str) -> None:
+    if password:
+        row.password_sealed = keyring().seal(password.encode(), tenant_id=None, table="route", column="password_sealed", row_id=row.id)
+
+
+def _check_name(scope: Scope, pool_id: int, name: str) -> None:
+    taken = sa.select(Route.id).where(Route.pool_id == pool_id, Route.name == name)
+    if session(scope).execute(taken).first() is not None:
+        raise Invalid("route_name_taken", f"The pool has a route “{name}” already. Choose another name.", field="name")
+
+
+def _route(scope: Scope, route_id: int) -> Route:
+    row = session(scope).get(Route, route_id)
+    if row is None:
+        raise missing("route")
+    return row
 
 
 def set_route_state(scope: Scope, *, route_id: int, state: str) -> None:
@@ -94,9 +99,7 @@ def set_route_state(scope: Scope, *, route_id: int, state: str) -> None:
     require(scope, permissions.MANAGE)
     if state not in {"active", "paused"}:
         raise Invalid("no_such_state", "A route is active or paused.", field="state")
-    row = session(scope).get(Route, route_id)
-    if row is None:
-        raise missing("route")
+    row = _route(scope, route_id)
     row.state, row.failures, row.parked_until = state, 0, None
     audit.record(scope, verb=f"route.{state}", subject="route", subject_id=route_id)
 
