@@ -39,6 +39,7 @@ from posthouse.webui.pages import (
     session,
     suppressions,
     webhooks,
+    ways,
 )
 from posthouse.webui.pages.menus import offer_menus
 from posthouse.webui.public import health, links
@@ -77,6 +78,7 @@ def blueprints() -> list[Blueprint]:
         reseller,
         selling,
         pools,
+        ways,
         operator,
         entering,
     ]

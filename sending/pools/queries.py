@@ -142,6 +142,15 @@ def open_routes(scope: Scope, *, pool_id: int) -> list[RouteLogin]:
     ]
 
 
+def get_pool(scope: Scope, pool_id: int) -> PoolCard:
+    """Return one pool with its routes. Raises: Missing."""
+    require(scope, permissions.MANAGE)
+    row = session(scope).get(Pool, pool_id)
+    if row is None:
+        raise missing("pool")
+    return PoolCard(row.id, row.name, row.kind, row.state, tuple(_cards(scope, [pool_id])))
+
+
 def get_route(scope: Scope, route_id: int) -> RouteCard:
     """Return one route. Raises: Missing."""
     require(scope, permissions.MANAGE)

@@ -51,37 +51,6 @@ def create() -> Response:
     )
 
 
-@blueprint.post("/operator/pools/<pid('pol'):pool_id>/routes")
-@needs(permissions.MANAGE)
-def add_route(pool_id: int) -> Response:
-    """Add a route to a pool."""
-
-    def act(scope: Any) -> None:
-        services.add_route(
-            scope,
-            pool_id=pool_id,
-            name=forms.text("name"),
-            host=forms.text("host").strip(),
-            port=forms.number("port", least=1, most=65535, label="The port") or 25,
-            tls=forms.text("tls"),
-            username=forms.text("username"),
-            password=forms.text("password"),
-            max_connections=forms.number("max_connections", least=1, most=1000, label="Connections") or 10,
-            weight=forms.number("weight", least=1, most=1000, label="The weight") or 1,
-        )
-
-    return _change(act, "The route is in use from now on.")
-
-
-@blueprint.post("/operator/routes/<pid('rte'):route_id>/state")
-@needs(permissions.MANAGE)
-def set_route_state(route_id: int) -> Response:
-    """Pause a route or let it go on."""
-    return _change(
-        lambda scope: services.set_route_state(scope, route_id=route_id, state=forms.text("state")), "Done; it holds within seconds."
-    )
-
-
 @blueprint.post("/operator/pools/<pid('pol'):pool_id>/grant")
 @needs(permissions.MANAGE)
 def grant(pool_id: int) -> Response:
