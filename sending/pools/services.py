@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Unpack
 
@@ -55,8 +55,8 @@ def edit_route(scope: Scope, *, route_id: int, password: str | None = None, **va
     """
     require(scope, permissions.MANAGE)
     row = _route(scope, route_id)
-    known: RouteValues = {name: getattr(row, name) for name in RouteValues.__annotations__}  # type: ignore[assignment]
-    draft = rules.clean(rules.Draft(**{**known, **values}))
+    known = rules.Draft(**{name: getattr(row, name) for name in RouteValues.__annotations__})
+    draft = rules.clean(replace(known, **values))
     if draft.name != row.name:
         _check_name(scope, row.pool_id, draft.name)
     for name, value in asdict(draft).items():
