@@ -31,7 +31,7 @@ PLANTED = {
     "rules are pure": ("tenants/planted/rules.py", "import sqlalchemy"),
     "Flask and its kin live in webui": ("sending/domains/planted_flask.py", "from flask import g"),
     "Stripe's SDK lives in billing/gateway/stripe.py": ("billing/plans/planted.py", "import stripe"),
-    "aiosmtplib lives in sending/delivery/smtp.py": ("sending/pools/planted_smtp.py", "import aiosmtplib"),
+    "aiosmtplib lives in sending/delivery": ("sending/pools/planted_smtp.py", "import aiosmtplib"),
     "aiosmtpd lives in inbound/listener": ("inbound/mailroom/planted.py", "import aiosmtpd"),
     "RQ lives in platform/shifts.py": ("sending/campaigns/planted_rq.py", "from rq import Queue"),
     "Redis lives in platform": ("webui/edge/planted_redis.py", "import redis"),
