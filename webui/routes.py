@@ -38,8 +38,8 @@ from posthouse.webui.pages import (
     selling,
     session,
     suppressions,
-    webhooks,
     ways,
+    webhooks,
 )
 from posthouse.webui.pages.menus import offer_menus
 from posthouse.webui.public import health, links
