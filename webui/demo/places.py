@@ -17,7 +17,7 @@ _PORTS = ("web_port", "inbound_port", "simulator_smtp_port", "simulator_state_po
 def settle(settings: Settings, folder: Path, *, stripe_port: int) -> Settings:
     """Return the settings of a demonstration in a folder. Ports that were chosen are kept; of the others, taken ones become free ones.
 
-    Raises: WrongSetting when the folder holds something already.
+    Raises: WrongSetting when the folder holds something already, or a chosen port is taken.
     """
     folder = folder.absolute()
     if folder.exists() and any(folder.iterdir()):
@@ -51,7 +51,11 @@ def free_port() -> int:
 
 def _port(name: str, wanted: int) -> int:
     chosen = wanted != getattr(Settings(), name)
-    return wanted if chosen or _is_free(wanted) else free_port()
+    if _is_free(wanted):
+        return wanted
+    if chosen:
+        raise WrongSetting(f"POSTHOUSE_{name.upper()}: port {wanted} is taken. Stop what uses it, or set another port.")
+    return free_port()
 
 
 def _is_free(port: int) -> bool:
