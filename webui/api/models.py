@@ -255,9 +255,9 @@ class Event(Output):
 
     id: str
     message_id: str
-    kind: str
+    kind: str = Field(description="What happened, such as sent, deferred, bounced, opened; more may be added.")
     at: datetime
-    code: int | None
+    code: int | None = Field(description="The mail server’s reply code, where one answered.")
     text: str
 
 
