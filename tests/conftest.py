@@ -14,6 +14,13 @@ from posthouse.platform.app import create_core
 from posthouse.platform.settings import Settings
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the kill harness in tests/faults can be told."""
+    group = parser.getgroup("faults", "kill harness")
+    group.addoption("--kills", type=int, default=0, help="how often to kill; 0: each test's own number")
+    group.addoption("--seed", type=int, default=0, help="repeat the run of this seed; 0: a new one, printed at the end")
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
     """Settings on a database of the test's own, cloned from the migrated template, and an emptied Redis."""

@@ -1,19 +1,73 @@
-"""Options of the kill harness: how many kills and which seed."""
+"""The kill harness's options and its figures: `./dev test -m faults --kills 10000 --seed 7`."""
 
-import os
+from __future__ import annotations
 
+import json
+import platform
+import secrets
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg
 import pytest
+import redis
+from services import services
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / ".cache" / "faults"
+LINES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
-def kills():
-    """How often to kill; 0 is the test's own number. `POSTHOUSE_TEST_KILLS` sets it."""
-    return int(os.environ.get("POSTHOUSE_TEST_KILLS", "0"))
+def kills(request):
+    """How often to kill; 0 is the test's own number."""
+    return request.config.getoption("--kills")
 
 
 @pytest.fixture
-def seed():
-    """The seed of this run, printed so that a failure can be repeated. `POSTHOUSE_TEST_SEED` sets it."""
-    chosen = int(os.environ.get("POSTHOUSE_TEST_SEED", "0")) or int.from_bytes(os.urandom(4))
-    print(f"seed {chosen}")
+def seed(request):
+    """The seed of this run. It is printed, so that a failure can be repeated."""
+    chosen = request.config.getoption("--seed") or secrets.randbits(32)
+    request.config.stash.setdefault(LINES, []).append(f"{request.node.name}: --seed {chosen}")
+    print(f"--seed {chosen}")
     return chosen
+
+
+@pytest.fixture
+def figures(request, seed):
+    """Print what a run found; `keep` puts it where `./dev faults-report` finds it."""
+    began = datetime.now(UTC)
+
+    def tell(found, *, keep=False):
+        request.config.stash[LINES].append(json.dumps(found))
+        print(found)
+        if keep:
+            KEPT.mkdir(parents=True, exist_ok=True)
+            seconds = round((datetime.now(UTC) - began).total_seconds())
+            kept = {"at": began.strftime("%Y-%m-%d %H:%M"), "seed": seed, "seconds": seconds, "versions": _versions(), **found}
+            (KEPT / f"{began:%Y%m%dT%H%M%S}-{seed}.json").write_text(json.dumps(kept, indent=1))
+
+    return tell
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Show seeds and figures whatever the verdict."""
+    for line in config.stash.get(LINES, []):
+        terminalreporter.write_line(line)
+
+
+def _versions():
+    with psycopg.connect(services().admin_url) as live:
+        database = live.execute("SHOW server_version").fetchone()[0]
+    with redis.Redis.from_url(services().redis_url) as live:
+        cache = live.info("server")["redis_version"]
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return {
+        "commit": commit.stdout.strip() or "unknown",
+        "python": platform.python_version(),
+        "postgresql": database,
+        "redis": cache,
+        "rq": version("rq"),
+    }

@@ -20,6 +20,7 @@ import redis as redis_client
 from psycopg import sql
 
 from posthouse.platform.embedded import postgres, redis
+from posthouse.platform.embedded.server import Running
 
 TEMPLATE = "template_migrated"
 
@@ -31,6 +32,8 @@ class Services:
     data: Path
     admin_url: str
     redis_url: str
+    database_server: Running
+    redis_server: Running
 
     def template(self, migrate: Callable[[str], None]) -> str:
         """Make the template database once with `migrate(url)`, which must close its connections; returns its name."""
@@ -81,4 +84,4 @@ def services() -> Services:
     atexit.register(database.stop)
     doorbell = redis.start(data, durable=False)
     atexit.register(doorbell.stop)
-    return Services(data, postgres.url(data, database="postgres"), doorbell.url)
+    return Services(data, postgres.url(data, database="postgres"), doorbell.url, database, doorbell)

@@ -11,8 +11,9 @@ from pathlib import Path
 class Sink(asyncio.Protocol):
     """One connection: pipelined, slow at the dot by up to `slow_seconds`, so that a kill finds messages on their way."""
 
-    def __init__(self, note: int, slow_seconds: float) -> None:
+    def __init__(self, note: int, slow_seconds: float, mute: bool) -> None:
         self._note = note
+        self._mute = mute
         self._slow = slow_seconds
         self._buffer = b""
         self._recipient = b""
@@ -59,29 +60,30 @@ class Sink(asyncio.Protocol):
 
     def _take(self) -> None:
         os.write(self._note, self._recipient + b"\n")
+        if self._mute:
+            return
         self._busy = False
         if not self._transport.is_closing():
             self._transport.write(b"250 2.0.0 taken\r\n")
         self._go()
 
 
-async def serve(path: Path, slow_seconds: float, told: int) -> None:
+async def serve(path: Path, slow_seconds: float, told: int, port: int, mute: bool) -> None:
     note = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    server = await asyncio.get_running_loop().create_server(lambda: Sink(note, slow_seconds), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: Sink(note, slow_seconds, mute), "127.0.0.1", port)
     os.write(told, str(server.sockets[0].getsockname()[1]).encode() + b"\n")
     await server.serve_forever()
 
 
-def start(path: Path, *, slow_seconds: float) -> tuple[int, int]:
-    """Fork the sink; returns its process id and port."""
+def start(path: Path, *, slow_seconds: float, port: int = 0, mute: bool = False) -> tuple[int, int]:
+    """Fork the sink; returns its process id and port, a free one where none is given. A mute one notes and never answers."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            asyncio.run(serve(path, slow_seconds, writing))
+            asyncio.run(serve(path, slow_seconds, writing, port, mute))
         finally:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
-        port = int(pipe.readline())
-    return child, port
+        return child, int(pipe.readline())
