@@ -14,6 +14,7 @@ from posthouse.platform import logs
 __all__ = ["Away", "Bell", "Redis", "brisk_client", "client"]
 
 PREFIX = "posthouse:bell:"
+RINGING_SECONDS = 1.0  # a Redis that hangs must not hold whoever has just committed
 _KEEP = 8  # rings kept for a bell that nobody hears; more would only wake in vain
 
 
@@ -23,6 +24,7 @@ def client(url: str) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None, health_check_interval=30)
 
 
+@lru_cache(maxsize=8)
 def brisk_client(url: str, *, patience_seconds: float) -> Redis:
     """Return a client for who must answer at once: it gives up soon, by raising Away."""
     return Redis.from_url(url, socket_timeout=patience_seconds, socket_connect_timeout=patience_seconds)
@@ -37,7 +39,7 @@ class Bell:
     def ring(self, name: str) -> None:
         """Wake whoever waits on `name`. Never raises: when Redis is away the scheduler's next tick does it instead."""
         try:
-            pipe = client(self.url).pipeline(transaction=False)
+            pipe = brisk_client(self.url, patience_seconds=RINGING_SECONDS).pipeline(transaction=False)
             pipe.lpush(PREFIX + name, b"1")
             pipe.ltrim(PREFIX + name, 0, _KEEP - 1)
             pipe.execute()

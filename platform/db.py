@@ -217,9 +217,13 @@ def role_url(admin_url: str, role: str, keyring: Keyring) -> URL:
     return make_url(admin_url).set(drivername="postgresql+psycopg", username=f"posthouse_{role}", password=database_password(keyring, role))
 
 
+# A server that is silently gone is noticed soon: when connecting (seconds), and when it acknowledges nothing (milliseconds).
+_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 20_000}
+
+
 def configure(app: Flask, settings: Settings, keyring: Keyring, *, process: str, pool_size: int = 5) -> None:
     """Give the app one engine a role; nothing connects before it is used."""
-    options = {"pool_size": pool_size, "max_overflow": 20, "pool_pre_ping": True, "pool_recycle": 1800}
+    options = {"pool_size": pool_size, "max_overflow": 20, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": _PATIENCE}
     app.config["POSTHOUSE_PROCESS"] = process
     app.config["SQLALCHEMY_BINDS"] = {role: {"url": role_url(settings.database_url, role, keyring), **options} for role in ROLES}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"json_serializer": _json}

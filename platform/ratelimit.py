@@ -15,6 +15,7 @@ from posthouse.platform.app import settings
 
 PREFIX = "posthouse:rate:"
 MICROSECONDS = 1_000_000
+PATIENCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Taken:
 
 @lru_cache(maxsize=2)
 def _script(url: str) -> Script:
-    return bell.client(url).register_script(Path(__file__).with_name("rate.lua").read_text())
+    return bell.brisk_client(url, patience_seconds=PATIENCE_SECONDS).register_script(Path(__file__).with_name("rate.lua").read_text())
 
 
 def take(key: str, rate: Rate, *, cost: int = 1) -> Taken:

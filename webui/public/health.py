@@ -13,6 +13,7 @@ from posthouse.platform.scope import public
 from posthouse.webui.edge.access import Door, needs
 
 blueprint = Blueprint("health", __name__)
+PATIENCE_SECONDS = 1.0
 
 
 @blueprint.get("/health/live")
@@ -41,6 +42,6 @@ def _database() -> bool:
 
 def _redis() -> bool:
     try:
-        return bool(bell.client(settings().redis_url).ping())
+        return bool(bell.brisk_client(settings().redis_url, patience_seconds=PATIENCE_SECONDS).ping())
     except bell.Away:
         return False
