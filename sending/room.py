@@ -11,6 +11,7 @@ from posthouse.sending.delivery.jobs import HANDLERS, SHIFTS, TICKS
 from posthouse.sending.domains import doctor
 from posthouse.sending.domains import jobs as domain_jobs
 from posthouse.sending.domains.services import CHECK_JOB
+from posthouse.sending.pools import jobs as pool_jobs
 from posthouse.sending.pools.permissions import PERMISSIONS as POOLS
 from posthouse.sending.simulator.commands import COMMAND as SIMULATOR
 from posthouse.sending.tracking import jobs as tracking_jobs
@@ -32,7 +33,10 @@ ROOM = Room(
         Job(EXPAND_JOB, campaign_jobs.expand_campaign),
         Job(WATCH_JOB, campaign_jobs.watch_campaign),
     ],
-    periodic=[PeriodicJob(SORT_JOB, tracking_jobs.sort_hits, every_seconds=5)],
+    periodic=[
+        PeriodicJob(pool_jobs.FORGET_JOB, pool_jobs.forget_paces, every_seconds=3_600),
+        PeriodicJob(SORT_JOB, tracking_jobs.sort_hits, every_seconds=5),
+    ],
     handlers=HANDLERS,
     shifts=SHIFTS,
     ticks=TICKS,

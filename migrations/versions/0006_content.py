@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from posthouse.platform.schema import Grants, Index, Ref, drop_tables, lookup_function, platform_table, tenant_table
+from posthouse.platform.schema import EVERYTHING, Grants, Index, Ref, drop_tables, lookup_function, platform_table, tenant_table
 
 revision = "0006_content"
 down_revision = "0005_billing"
@@ -112,6 +112,7 @@ def _campaigns() -> None:
             ("state", "state IN ('draft', 'starting', 'sending', 'paused', 'waiting', 'stopped', 'finished')"),
             ("kind", "kind IN ('html', 'mjml')"),
         ],
+        grants=Grants(app=EVERYTHING, worker=EVERYTHING, lookup="select (tenant_id, id, state)"),
         indexes=[Index(("created_at",)), Index(("list_id",)), Index(("domain_id",)), Index(("state",))],
     )
     # What is sent is never changed: no role may update or delete a revision.
@@ -161,6 +162,7 @@ def _counters() -> None:
         sa.Column("count", sa.BigInteger, nullable=False),
         references=[Ref(("campaign_id",), "campaign", on_delete="CASCADE")],
         checks=[("facet", "facet IN ('total', 'minute', 'domain', 'link')")],
+        grants=Grants(app=EVERYTHING, worker=EVERYTHING, lookup="select (tenant_id, campaign_id, facet, kind, count)"),
         anchored=False,
         with_id=False,
         storage="fillfactor = 50",

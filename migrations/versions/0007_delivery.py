@@ -20,6 +20,7 @@ def upgrade() -> None:
     _messages()
     _leases()
     _lanes()
+    _paces()
 
 
 def _pools() -> None:
@@ -281,8 +282,49 @@ def _arrivals() -> None:
     )
 
 
+def _paces() -> None:
+    """Keep how much a pool carries, minute by minute, and let forecasts ask for it without seeing whose mail it was."""
+    platform_table(
+        "pool_pace",
+        sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id", ondelete="CASCADE"), nullable=False, primary_key=True),
+        sa.Column("minute", _WHEN, nullable=False, primary_key=True),
+        sa.Column("messages", sa.Integer, nullable=False),
+        grants=Grants(worker=EVERYTHING, sched="select, delete", operator="select", lookup="select"),
+        with_id=False,
+    )
+    # The busiest of the last three whole minutes; when the pool was idle in them, the busiest of the last seven days.
+    lookup_function(
+        "sending_pool_pace(p_pool bigint, p_at timestamptz)",
+        returns="double precision",
+        body=(
+            "SELECT coalesce((SELECT max(p.messages) FROM pool_pace p WHERE p.pool_id = p_pool AND p.minute < date_trunc('minute', p_at)"
+            " AND p.minute >= date_trunc('minute', p_at) - interval '3 minutes'),"
+            " (SELECT max(p.messages) FROM pool_pace p WHERE p.pool_id = p_pool AND p.minute < date_trunc('minute', p_at)"
+            " AND p.minute >= p_at - interval '7 days')) / 60.0"
+        ),
+        callers=("app", "worker"),
+    )
+    # Weights and amounts of the other tenants with running campaigns in the pool, without saying who they are.
+    lookup_function(
+        "sending_neighbours(p_pool bigint, p_tenant bigint)",
+        returns="TABLE (o_weight integer, o_waiting bigint)",
+        body=(
+            "SELECT l.weight, greatest(0, w.waiting)::bigint FROM lane_tenant l CROSS JOIN LATERAL ("
+            " SELECT sum(CASE WHEN n.kind = 'recipients' THEN n.count"
+            " WHEN n.kind IN ('sent', 'failed', 'suppressed', 'expired', 'cancelled', 'unknown') THEN -n.count ELSE 0 END) AS waiting"
+            " FROM campaign c JOIN campaign_count n ON n.tenant_id = c.tenant_id AND n.campaign_id = c.id AND n.facet = 'total'"
+            " WHERE c.tenant_id = l.tenant_id AND c.state IN ('starting', 'sending')) w"
+            " WHERE l.stream = 'marketing' AND l.pool_id = p_pool AND l.tenant_id <> p_tenant AND w.waiting > 0"
+        ),
+        callers=("app", "worker"),
+    )
+
+
 def downgrade() -> None:
     """Drop what this revision names."""
+    op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")
+    op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz)")
+    op.drop_table("pool_pace")
     op.execute("DROP FUNCTION sending_wake_lanes(timestamptz)")
     op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
     drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "message_event", "message")

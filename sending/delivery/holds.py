@@ -44,6 +44,21 @@ class HoldCard:
         return ":" in self.by
 
 
+@dataclass(frozen=True, slots=True)
+class LaneCard:
+    """The tenant's place in a stream's lane: its share of the pool, and what holds it until when."""
+
+    weight: int
+    held_by: str
+    resumes_at: datetime | None
+
+
+def lane_of(scope: Scope, *, stream: str) -> LaneCard:
+    """Return the tenant's place in a lane; the plain one where it has sent nothing yet."""
+    row = session(scope).get(LaneTenant, (scope.tenant, stream))
+    return LaneCard(1, "", None) if row is None else LaneCard(row.weight, row.held_by, row.resumes_at)
+
+
 def list_holds(scope: Scope) -> list[HoldCard]:
     """List what holds the tenant's mail at this moment, by stream."""
     require(scope, permissions.READ_CAMPAIGNS)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from posthouse.sending.delivery.desk import Composes, Consignment
 from posthouse.sending.delivery.journal import JournalFailed
 from posthouse.sending.delivery.outlet import Outlet
 from posthouse.sending.delivery.settlement import settle
+from posthouse.sending.pools import paces
 from posthouse.sending.pools import services as pools
 from posthouse.sending.pools.queries import RouteLogin, open_routes
 
@@ -59,6 +61,7 @@ class LaneWorker:
         self._outlets_until: dict[int, float] = {}
         self._at_work: set[Consignment] = set()
         self._settling: set[asyncio.Task[None]] = set()
+        self._tried: Counter[int] = Counter()  # messages by pool since the last note
 
     async def run(self) -> None:
         """Claim and send until the end, then bring what was claimed to its end."""
@@ -166,6 +169,7 @@ class LaneWorker:
                 logs.get().warning("lane.settle_again", lease=claimed.lease_id, problem=repr(problem))
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
         self._at_work.discard(consignment)
+        self._tried[claimed.pool_id] += len(consignment.records)
         claimed.journal.remove()
 
     async def _keep(self) -> None:
@@ -198,6 +202,9 @@ class LaneWorker:
         scope = system("delivery")
         with transaction(scope):
             hosts.note_seen(scope, self._place.host)
+            tried, self._tried = self._tried, Counter()
+            for pool_id, messages in tried.items():
+                paces.note(scope, pool_id=pool_id, messages=messages)
             for outlet in list(self._outlets.values()):
                 for way in outlet.ways:
                     if way.trouble:

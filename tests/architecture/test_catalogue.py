@@ -28,6 +28,7 @@ PLATFORM = {
     "stripe_account",
     "tracking_hit",
     "unmatched_mail",
+    "pool_pace",
     "user_session",
     "web_host",
 }

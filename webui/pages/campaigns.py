@@ -15,6 +15,7 @@ from posthouse.sending.campaigns.queries import CampaignCard
 from posthouse.sending.campaigns.rules import State
 from posthouse.sending.campaigns.services import Draft
 from posthouse.sending.domains import queries as domains
+from posthouse.sending.forecast.queries import forecast_campaign
 from posthouse.tenants.contacts import queries as contacts
 from posthouse.tenants.lists import queries as lists
 from posthouse.webui.edge import forms, visit
@@ -146,6 +147,7 @@ def _check_values(campaign_id: int) -> dict[str, Any]:
             "domain": domain,
             "list": chosen,
             "people": lists.count_states(scope, chosen.id) if chosen else {},
+            "forecast": forecast_campaign(scope, campaign_id),
         }
 
 

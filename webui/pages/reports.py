@@ -11,6 +11,7 @@ from posthouse.platform.db import transaction
 from posthouse.sending import permissions
 from posthouse.sending.campaigns import queries, report
 from posthouse.sending.campaigns.rules import RUNNING, State
+from posthouse.sending.forecast.queries import forecast_campaign
 from posthouse.tenants.lists import queries as lists
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
@@ -33,6 +34,7 @@ def show(campaign_id: int) -> Response:
             "list": lists.get_list(scope, card.list_id) if card.list_id else None,
             "domains": report.by_domain(scope, campaign_id),
             "links": report.links(scope, campaign_id),
+            "forecast": forecast_campaign(scope, campaign_id),
         }
     live = card.state in RUNNING or (card.state is State.PAUSED and figures.totals.get("leased", 0) > 0)
     return page_or_part("campaigns/report.html", "live", live=live, **values)
