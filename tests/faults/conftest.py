@@ -6,7 +6,6 @@ import json
 import platform
 import secrets
 import subprocess
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import psycopg
 import pytest
 import redis
 from services import services
+
+from posthouse.platform import clock
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".cache" / "faults"
@@ -38,14 +39,14 @@ def seed(request):
 @pytest.fixture
 def figures(request, seed):
     """Print what a run found; `keep` puts it where `./dev faults-report` finds it."""
-    began = datetime.now(UTC)
+    began = clock.now()
 
     def tell(found, *, keep=False):
         request.config.stash[LINES].append(json.dumps(found))
         print(found)
         if keep:
             KEPT.mkdir(parents=True, exist_ok=True)
-            seconds = round((datetime.now(UTC) - began).total_seconds())
+            seconds = round((clock.now() - began).total_seconds())
             kept = {"at": began.strftime("%Y-%m-%d %H:%M"), "seed": seed, "seconds": seconds, "versions": _versions(), **found}
             (KEPT / f"{began:%Y%m%dT%H%M%S}-{seed}.json").write_text(json.dumps(kept, indent=1))
 
