@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from product import free_port
+from product import fetch, free_port, make_product, until
 
 from posthouse.platform.doctor import command
 from posthouse.platform.doctor.findings import Check, Level
@@ -70,6 +70,19 @@ def test_embedded_services_are_looked_at_whether_they_run_or_not(tmp_path, dns_s
     assert {"database", "roles", "migrations"} <= {one["check"] for one in findings}
     again = postgres.start(settings.data, durable=True)  # nobody holds it any more
     again.stop()
+
+
+def test_a_running_product_is_well_and_holds_its_ports_itself(tmp_path, dns_server, doctor):
+    product = make_product(tmp_path)
+    try:
+        product.start("up")
+        until(lambda: fetch(product.url + "/health/ready"), 120)
+        settings = replace(_fresh(product.folder / "data", dns_server), **product.ports)
+        status, findings = doctor(settings)
+    finally:
+        product.end()
+    assert (status, _bad(findings)) == (0, [])
+    assert sum("is held by our process" in one["what"] for one in findings) == 2
 
 
 def test_an_embedded_server_that_does_not_start_is_a_failure(tmp_path, dns_server, doctor):
