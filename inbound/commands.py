@@ -14,7 +14,7 @@ from posthouse.inbound.listener.limits import Limits
 from posthouse.inbound.listener.server import Door, Listener
 from posthouse.inbound.mailroom.intake import Intake
 from posthouse.inbound.mailroom.sort import Mailroom
-from posthouse.platform import logs
+from posthouse.platform import logs, ports
 from posthouse.platform.app import create_core, keyring
 from posthouse.platform.cli import Command
 from posthouse.platform.settings import Settings, WrongSetting
@@ -40,6 +40,7 @@ def _serve(settings: Settings) -> int:
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name):
             raise WrongSetting(f"POSTHOUSE_{name.upper()}: this command needs it; only `posthouse up` brings its own.")
+    ports.need("inbound", settings.inbound_host, settings.inbound_port)
     app = create_core(settings, process="inbound")
     with app.app_context():
         mint = Mint(keyring())

@@ -10,9 +10,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import OperationalError
 
 import posthouse.migrations
 from posthouse.platform.secrets import Keyring, database_password
+from posthouse.platform.settings import WrongSetting
 
 LOGIN_ROLES = ("app", "worker", "sched", "edge", "operator")
 NOLOGIN_ROLES = ("owner", "lookup")
@@ -22,9 +24,12 @@ _LOCK = 7_305_118_221
 
 
 def migrate(admin_url: str, keyring: Keyring) -> None:
-    """Make or bring up to date roles and tables. May be repeated; killed half-way it rolls back. Talks to the database only."""
+    """Make or bring up to date roles and tables. May be repeated; killed half-way it rolls back. Talks to the database only.
+
+    Raises: WrongSetting when the database can't be reached.
+    """
     engine = sa.create_engine(make_url(admin_url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
-    with engine.begin() as connection:
+    with _connected(engine) as connection, connection.begin():
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         _ensure_roles(connection, keyring)
         # Who gets a function must be able to make one there; only while migrating.
@@ -36,6 +41,14 @@ def migrate(admin_url: str, keyring: Keyring) -> None:
         connection.execute(sa.text("RESET ROLE"))
         connection.execute(sa.text("REVOKE CREATE ON SCHEMA public FROM posthouse_lookup"))
     engine.dispose()
+
+
+def _connected(engine: sa.Engine) -> Connection:
+    try:
+        return engine.connect()
+    except OperationalError as problem:
+        said = str(problem.orig).strip().splitlines()[0]
+        raise WrongSetting(f"POSTHOUSE_DATABASE_URL: the database can't be reached ({said}). `posthouse doctor` says more.") from None
 
 
 def head() -> str:

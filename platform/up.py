@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import signal
-import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from posthouse.platform import clock, logs
+from posthouse.platform import clock, logs, ports
 from posthouse.platform.cli import Command
 from posthouse.platform.embedded import postgres, redis
 from posthouse.platform.embedded.places import CannotStart
@@ -20,7 +18,7 @@ from posthouse.platform.embedded.server import Running
 from posthouse.platform.first_run import make_first
 from posthouse.platform.migrate import migrate
 from posthouse.platform.secrets import ensure_key_file, load_keyring
-from posthouse.platform.settings import Settings, WrongSetting, as_environment, environment
+from posthouse.platform.settings import Settings, as_environment, environment
 from posthouse.platform.supervisor import Supervisor
 
 STOP_SECONDS = 8.0  # from the signal to the end of the last process; ten are promised, also on a busy machine
@@ -57,7 +55,8 @@ def _up(settings: Settings, _arguments: argparse.Namespace) -> int:
     ending.heed_signals()
     settings = replace(settings, data=settings.data.absolute())
     try:
-        _need_ports(settings)
+        ports.need("web", settings.web_host, settings.web_port, patience_seconds=PORT_SECONDS)
+        ports.need("inbound", settings.inbound_host, settings.inbound_port, patience_seconds=PORT_SECONDS)
         ensure_key_file(settings)
         with embedded_services(settings, seconds_to_stop=ending.seconds_left) as (ready, services):
             migrate(ready.database_url, load_keyring(ready))
@@ -114,29 +113,6 @@ def supervisor(settings: Settings, services: Sequence[Running] = ()) -> Supervis
         for number in range(1, count + 1):
             made.keep(f"worker-{queue}-{number}", "worker", "--queue", queue)
     return made
-
-
-def _need_ports(settings: Settings) -> None:
-    """Raises: WrongSetting when a port is taken and stays so, before anything is started."""
-    deadline = clock.monotonic() + PORT_SECONDS
-    for host, port, name in (
-        (settings.web_host, settings.web_port, "POSTHOUSE_WEB_PORT"),
-        (settings.inbound_host, settings.inbound_port, "POSTHOUSE_INBOUND_PORT"),
-    ):
-        while problem := _taken(host, port):
-            if clock.monotonic() > deadline:
-                raise WrongSetting(f"{name}: {host}:{port} can't be had ({problem}). Stop what uses it, or set another port.")
-            time.sleep(0.1)
-
-
-def _taken(host: str, port: int) -> str | None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as problem:
-            return problem.strerror or str(problem)
-    return None
 
 
 def _greet(settings: Settings) -> None:

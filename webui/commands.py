@@ -8,6 +8,7 @@ from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.server import Server
 
+from posthouse.platform import ports
 from posthouse.platform.cli import Command
 from posthouse.platform.settings import Settings, WrongSetting
 from posthouse.webui.demo import command as demo
@@ -19,6 +20,7 @@ def _web(settings: Settings, arguments: argparse.Namespace) -> int:
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name):
             raise WrongSetting(f"POSTHOUSE_{name.upper()}: this command needs it; only `posthouse up` brings its own.")
+    ports.need("web", settings.web_host, settings.web_port)
     Server(
         "posthouse.webui.serving:make",
         factory=True,

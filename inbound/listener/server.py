@@ -11,6 +11,7 @@ from posthouse.inbound.listener.hooks import Hooks
 from posthouse.inbound.listener.limits import Doorkeeper, Limits
 from posthouse.inbound.listener.smtp import GuardedSMTP
 from posthouse.inbound.spool.services import prepare
+from posthouse.platform.settings import WrongSetting
 
 # The library logs every line of every dialogue.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
@@ -65,5 +66,11 @@ def _tls(door: Door) -> ssl.SSLContext | None:
     if door.certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(door.certificate, door.key)
+    try:
+        context.load_cert_chain(door.certificate, door.key)
+    except OSError as problem:  # ssl.SSLError is one, too
+        raise WrongSetting(
+            f"POSTHOUSE_INBOUND_CERTIFICATE, POSTHOUSE_INBOUND_KEY: {door.certificate} does not serve ({problem.strerror or problem})."
+            " Name a PEM file with the chain, and one with its key."
+        ) from None
     return context

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Iterator
 
 import psutil
 
 from posthouse.platform.doctor.findings import Finding, Ground, fail, ok
+from posthouse.platform.ports import refusal
 from posthouse.platform.settings import Settings
 
 
@@ -35,18 +35,6 @@ def _try(settings: Settings, service: str, host: str, port: int) -> Finding:
     if not _is_ours(holder, settings):
         return fail("ports", f"{at} is held by process {holder.pid} ({_name(holder)})", f"Stop it, or change {names}.")
     return ok("ports", f"{at} is held by our process {holder.pid}")
-
-
-def refusal(host: str, port: int) -> OSError | None:
-    """Return why nobody could listen there now, None if somebody could."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as problem:
-        return problem
-    return None
 
 
 def _holder(port: int) -> psutil.Process | None:

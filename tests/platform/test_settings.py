@@ -12,6 +12,7 @@ import pytest
 
 from posthouse.platform import logs
 from posthouse.platform.cli import main
+from posthouse.platform.secrets import new_key
 from posthouse.platform.settings import Settings, as_environment, environment, load, reference_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,3 +134,15 @@ def test_what_explains_the_settings_runs_although_one_is_wrong(monkeypatch, caps
     monkeypatch.setenv("POSTHOUSE_WEB_PROT", "80")
     assert main(["settings"]) == 0
     assert "POSTHOUSE_WEB_PORT" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hidden@127.0.0.1:1/x", "postgresql://u:hidden@/x?host=/nowhere"])
+def test_a_database_that_is_not_there_is_told_in_a_sentence(monkeypatch, capsys, url):
+    """No stack of calls, no password; and where to look further."""
+    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", url)
+    monkeypatch.setenv("POSTHOUSE_SECRET_KEYS", new_key())
+    assert main(["migrate"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("posthouse: POSTHOUSE_DATABASE_URL: the database can't be reached (")
+    assert told.endswith("`posthouse doctor` says more.\n")
+    assert "hidden" not in told
