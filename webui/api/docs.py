@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import current_app, jsonify, request
+from flask import current_app, jsonify
 from werkzeug.wrappers import Response
 
 from posthouse.webui.api.edge import blueprint
@@ -21,7 +21,7 @@ def openapi() -> Response:
 
 def _document() -> dict[str, object]:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return document(app, title=visit.current().brand.product_name, address=request.host_url.rstrip("/"))
+    return document(app, title=visit.current().brand.product_name, address=visit.address())
 
 
 @blueprint.get("/docs")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from flask import g
+from flask import g, request
 
+from posthouse.platform.app import settings
 from posthouse.platform.scope import Scope
 from posthouse.tenants.brand.services import BrandCard
 from posthouse.tenants.people.queries import Membership, UserCard
@@ -55,6 +57,11 @@ def current() -> Visit:
     if found is None:
         raise RuntimeError("the guard has not run")
     return found
+
+
+def address() -> str:
+    """Return the address that the visit came to: its checked host, and the installation's scheme, as a proxy may end TLS before us."""
+    return f"{urlsplit(settings().public_url).scheme}://{request.host}"
 
 
 def scope() -> Scope:

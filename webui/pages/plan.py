@@ -93,7 +93,7 @@ def portal() -> Response:
 
 def _back() -> str:
     """Where the payment page leads back to: our own checked host, never one from a form."""
-    return f"{request.scheme}://{request.host}/plan"
+    return visit.address() + "/plan"
 
 
 def _go_to_page(ask: Any) -> Response:

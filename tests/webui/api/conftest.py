@@ -10,5 +10,5 @@ from street import Street, open_street
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
-    with open_street(tmp_path_factory.mktemp("street"), allow_reserved_domains=True, api_requests_per_minute=200) as opened:
+    with open_street(tmp_path_factory.mktemp("street"), allow_reserved_domains=True) as opened:
         yield opened

@@ -6,7 +6,7 @@ import pytest
 from program import Program, issue_key
 from serving import Answer
 
-from posthouse.platform import ratelimit
+from posthouse.platform import bell, ratelimit
 from posthouse.platform.db import transaction
 from posthouse.tenants.accounts import services as accounts
 from posthouse.tenants.keys import services as keys
@@ -150,6 +150,18 @@ def test_without_a_key_401_says_how_to_come_in(street, a1):
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
+def test_who_goes_on_guessing_keys_is_slowed(street, a1):
+    """By address; a good key from there goes on working."""
+    with street.core.app_context():
+        assert ratelimit.take("api.wrong:127.0.0.1", ratelimit.Rate(2, 3600, open_when_away=False)).allowed
+    refused = street.served.call("GET", "/api/v1/lists", headers={"Authorization": "Bearer key_guess"})
+    _problem(refused, 429, "api_rate")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert a1.call("GET", "/lists").status == 200
+    with street.core.app_context():
+        bell.client(street.served.settings.redis_url).delete(f"{ratelimit.PREFIX}api.wrong:127.0.0.1")
+
+
 def test_a_revoked_key_is_dead_at_once(street):
     key_id, key = issue_key(street.web, street.world.a1)
     program = Program(street.served, key)
@@ -240,3 +252,46 @@ def test_the_description_names_the_brand_and_nobody_else(street):
     page = street.served.call("GET", "/api/v1/docs")
     assert page.status == 200
     assert "posthouse" not in page.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("row", "body"),
+    [
+        ("row_2_deep_nesting", b'{"email":' + b"[" * 10_000 + b"]" * 10_000 + b"}"),
+        ("row_3_a_million_keys", b'{"fields":{' + b",".join(b'"k%d":1' % number for number in range(100_000)) + b"}}"),
+        ("row_4_duplicate_keys", b'{"email": "a@example.com", "email": "b@example.com"}'),
+        ("malformed", b'{"email": '),
+        ("not utf-8", b'{"email": "\xff\xfe"}'),
+    ],
+)
+def test_rows_2_to_4_unreadable_bodies_are_400(a1, row, body):
+    _problem(a1.send("POST", "/contacts", body), 400)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"email": "a@example.com", "fields": {"x": NaN}}',
+        b'{"email": "a@example.com", "fields": {"x": 1e999}}',
+        b'{"email": "a@example.com", "fields": {"x": ' + b"9" * 400 + b"}}",
+        b'{"email": "a@example.com\\ud800"}',
+        b'{"email": "a@example.com", "fields": {"x": "\\u0000"}}',
+        b'{"email": "a@example.com", "fields": {"x": "\\u0085"}}',
+        b'["a@example.com"]',
+        b'"text"',
+    ],
+)
+def test_rows_5_and_6_values_that_cant_be_kept_are_422(a1, body):
+    _problem(a1.send("POST", "/contacts", body), 422)
+
+
+@pytest.mark.parametrize("name", ["tenant_id", "id", "source", "created_at", "quota", "role", "verified"])
+def test_row_7_fields_that_only_we_set_are_refused(a1, name):
+    body = _problem(a1.call("POST", "/contacts", {"email": "a@example.com", name: "1"}), 422, "request_invalid")
+    assert body["errors"][0]["pointer"] == f"/{name}"
+    _problem(a1.call("POST", "/lists", {"name": "x", name: "1"}), 422)
+
+
+@pytest.mark.parametrize("limit", ["1000000000", "-1", "0", "1.5", "x", ""])
+def test_row_10_an_impossible_limit_is_422(a1, limit):
+    _problem(a1.call("GET", f"/contacts?limit={limit}"), 422)
