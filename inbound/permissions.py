@@ -8,5 +8,6 @@ READ_INBOUND = Permission(
 )
 READ_UNMATCHED = Permission("unmatched:read", "See mail that belongs to nobody known.", Reach.OPERATOR, ("admin",))
 SORT_UNMATCHED = Permission("unmatched:sort", "Say what unmatched mail was.", Reach.OPERATOR, ("admin",))
+MANAGE_PROVIDERS = Permission("provider_hooks:manage", "Let mail providers report over HTTP.", Reach.OPERATOR, ("admin",))
 
-PERMISSIONS = [READ_INBOUND, READ_UNMATCHED, SORT_UNMATCHED]
+PERMISSIONS = [READ_INBOUND, READ_UNMATCHED, SORT_UNMATCHED, MANAGE_PROVIDERS]

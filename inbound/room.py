@@ -1,6 +1,6 @@
 """What arrived by mail, and whom does it concern?
 
-Inbound takes mail by SMTP, keeps it before it says so, understands it, and gives it to the tenant whose token it bears. It
+Inbound takes mail by SMTP and providers' reports, keeps it before it says so, understands it, and gives it to the tenant whose token it bears. It
 tells sending what became of a message and tenants whom not to write to. It believes no address and no report without a
 genuine token, never answers a mail, and never speaks HTTP.
 """
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from posthouse.inbound.commands import COMMANDS
 from posthouse.inbound.permissions import PERMISSIONS
+from posthouse.inbound.providers.jobs import JOBS
 from posthouse.platform.manifest import Room
 
 ROOM = Room(
     name="inbound",
-    models=["posthouse.inbound.mailroom.models"],
+    models=["posthouse.inbound.mailroom.models", "posthouse.inbound.providers.models"],
+    jobs=JOBS,
+    sealed=["provider_hook.secret"],
     permissions=PERMISSIONS,
     commands=COMMANDS,
 )

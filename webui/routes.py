@@ -11,7 +11,7 @@ from posthouse.webui.api import edge as api
 from posthouse.webui.api import messages as api_messages
 from posthouse.webui.api import webhooks as api_webhooks
 from posthouse.webui.edge import assets, brands
-from posthouse.webui.hooks import stripe
+from posthouse.webui.hooks import providers, stripe
 from posthouse.webui.pages import (
     account,
     audit,
@@ -33,6 +33,7 @@ from posthouse.webui.pages import (
     pools,
     previews,
     profile,
+    provider_hooks,
     reports,
     reseller,
     selling,
@@ -80,6 +81,7 @@ def blueprints() -> list[Blueprint]:
         pools,
         ways,
         operator,
+        provider_hooks,
         entering,
     ]
     return [
@@ -89,5 +91,6 @@ def blueprints() -> list[Blueprint]:
         links.blueprint,
         health.blueprint,
         stripe.blueprint,
+        providers.blueprint,
         api.blueprint,
     ]

@@ -41,9 +41,11 @@ class Mailroom:
 
     def sort(self, envelope: Envelope, content: bytes) -> Outcome:
         """Sort one mail; repeating it changes nothing. Raises what the database raises, and then nothing was changed."""
-        understood = read(content, envelope.recipients)
-        arrival = Arrival(envelope, content, understood)
-        addressed = self._addressed(envelope)
+        return self.take(Arrival(envelope, content, read(content, envelope.recipients)), self._addressed(envelope))
+
+    def take(self, arrival: Arrival, addressed: Sequence[Address] = ()) -> Outcome:
+        """Give what was understood to its tenant and let it have its effect; repeating it changes nothing."""
+        understood = arrival.understood
         claims = choose_claims(addressed, understood.ids.tokens, self.mint.read)
         if isinstance(claims, Why):
             return self._unmatched(arrival, claims)

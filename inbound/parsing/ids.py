@@ -40,6 +40,11 @@ def _in_fields(fields: Fields) -> list[str]:
     return [token for name in _NAMED_FIELDS for value in every(fields, name) for token in _in_text(value)]
 
 
+def tokens_in(text: str) -> tuple[str, ...]:
+    """Every candidate for a token in a text, without repeats."""
+    return tuple(dict.fromkeys(_in_text(text)))[:TOKEN_LIMIT]
+
+
 def _in_text(text: str) -> list[str]:
     return [local.lower() if local else url for local, url in _INSIDE.findall(text[:16_000])]
 

@@ -4,9 +4,11 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import Unreadable, as_dict, as_json, seconds, text
+from posthouse.inbound.providers.values import Unreadable, as_dict, as_json, hints, seconds, text
 
+_DIGESTS = {"1": "sha1", "2": "sha256"}
 _SNS_HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(?:\.cn)?")
 # The fields that SNS signs, in this order (AWS: verifying the signatures of Amazon SNS messages).
 _SIGNED = {
@@ -41,6 +43,12 @@ def signed_text(envelope: dict[str, Any]) -> bytes:
     return "".join(f"{name}\n{envelope[name]}\n" for name in names if isinstance(envelope.get(name), str)).encode()
 
 
+def is_signed(envelope: dict[str, Any], certificate: bytes) -> bool:
+    """Does the envelope's signature hold under a certificate (PEM)? Version 1 is what SNS signs with unless told otherwise."""
+    digest, signed = _DIGESTS.get(text(envelope.get("SignatureVersion"))), signed_text(envelope)
+    return bool(digest and signed) and proofs.certificate_holds(certificate, text(envelope.get("Signature")), signed, digest)
+
+
 def _read(request: HookRequest) -> list[ProviderEvent]:
     envelope = as_dict(as_json(request.body))
     if envelope.get("Type") != "Notification":
@@ -59,6 +67,7 @@ def _events(event: dict[str, Any], event_id: str, at: int) -> list[ProviderEvent
     return [
         ProviderEvent(
             type=kind,
+            hints=hints({"mail": mail, said: detail}),
             recipient=recipient,
             reason=reason,
             message_id=text(mail.get("messageId")),

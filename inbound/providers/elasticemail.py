@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_dict, as_json, first, form, seconds, text
+from posthouse.inbound.providers.values import as_dict, as_json, first, form, hints, seconds, text
 
 _TYPES = {
     "sent": EventType.DELIVERED,
@@ -44,6 +44,7 @@ def _read(request: HookRequest) -> list[ProviderEvent]:
     return [
         ProviderEvent(
             type=kind,
+            hints=hints(fields),
             recipient=first(fields, "to"),
             reason=_REASONS.get(category, RejectReason.OTHER) if kind is EventType.BOUNCED else None,
             message_id=first(fields, "messageid") or first(fields, "transaction"),

@@ -2,7 +2,7 @@
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_dict, as_json, seconds, text
+from posthouse.inbound.providers.values import as_dict, as_json, hints, seconds, text
 
 _TYPES = {
     "sent": EventType.SENT,
@@ -35,6 +35,7 @@ def _read(request: HookRequest) -> list[ProviderEvent]:
     return [
         ProviderEvent(
             type=kind,
+            hints=hints(data),
             recipient=text(as_dict(email.get("recipient")).get("email")),
             reason=reason,
             message_id=text(as_dict(email.get("message")).get("id")),

@@ -4,7 +4,7 @@ from typing import Any
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_dict, as_json, first, form, seconds, text
+from posthouse.inbound.providers.values import as_dict, as_json, first, form, hints, seconds, text
 
 _TYPES = {
     "accepted": EventType.QUEUED,
@@ -47,6 +47,7 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
         kind = EventType.DEFERRED
     return ProviderEvent(
         type=kind,
+        hints=hints(entry),
         recipient=text(entry.get("recipient")),
         reason=reason,
         message_id=text(headers.get("message-id")),
@@ -66,6 +67,7 @@ def _older(fields: list[tuple[str, str]]) -> ProviderEvent:
         reason = _CODES.get(code) or (RejectReason.BOUNCED if refused else RejectReason.OTHER)
     return ProviderEvent(
         type=kind,
+        hints=hints(fields),
         recipient=first(fields, "recipient"),
         reason=reason,
         message_id=first(fields, "Message-Id") or first(fields, "message-id"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_dict, as_json, as_list, first, form, seconds, text
+from posthouse.inbound.providers.values import as_dict, as_json, as_list, first, form, hints, seconds, text
 
 _TYPES = {
     "send": EventType.SENT,
@@ -43,6 +43,7 @@ def _event(entry: dict[str, Any]) -> ProviderEvent:
     kind = _TYPES.get(said, EventType.UNKNOWN)
     return ProviderEvent(
         type=kind,
+        hints=hints(entry),
         recipient=text(message.get("email") or listed.get("email")),
         reason=_REASONS.get(text(listed.get("reason"))) if listed else RejectReason.BOUNCED if kind is EventType.BOUNCED else None,
         message_id=text(message.get("_id") or entry.get("_id")),

@@ -4,7 +4,7 @@ from cryptography.hazmat.primitives import hashes
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_dict, as_json, seconds, text
+from posthouse.inbound.providers.values import as_dict, as_json, hints, seconds, text
 
 _TYPES = {
     "MessageSent": EventType.DELIVERED,
@@ -25,6 +25,7 @@ def _read(request: HookRequest) -> list[ProviderEvent]:
     return [
         ProviderEvent(
             type=kind,
+            hints=hints(payload),
             recipient=text(message.get("to")),
             reason=RejectReason.BOUNCED if kind is EventType.BOUNCED else None,
             message_id=text(message.get("id")),

@@ -4,7 +4,7 @@ from typing import Any
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_dict, as_json, seconds, text
+from posthouse.inbound.providers.values import as_dict, as_json, hints, seconds, text
 
 _RECORDS = {
     "Delivery": EventType.DELIVERED,
@@ -48,6 +48,7 @@ def _read(request: HookRequest) -> list[ProviderEvent]:
     return [
         ProviderEvent(
             type=kind,
+            hints=hints(entry),
             recipient=text(entry.get("Email") or entry.get("Recipient")),
             reason=reason,
             message_id=text(entry.get("MessageID")),

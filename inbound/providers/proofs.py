@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -60,5 +61,20 @@ def rsa_holds(public_key: str, signature: str, data: bytes, digest: hashes.HashA
             return False
         key.verify(base64.b64decode(signature), data, padding.PKCS1v15(), digest)
     except (ValueError, TypeError, binascii.Error, InvalidSignature):
+        return False
+    return True
+
+
+_DIGESTS: dict[str | None, hashes.HashAlgorithm] = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256()}  # noqa: S303
+
+
+def certificate_holds(certificate: bytes, signature: str, data: bytes, digest: str | None) -> bool:
+    """Does an RSA signature (base64) hold under a certificate (PEM)? `digest` is sha1 or sha256."""
+    try:
+        key = x509.load_pem_x509_certificate(certificate).public_key()
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        key.verify(base64.b64decode(signature), data, padding.PKCS1v15(), _DIGESTS[digest])
+    except (KeyError, ValueError, TypeError, binascii.Error, InvalidSignature):
         return False
     return True

@@ -7,7 +7,7 @@ import hmac
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_dict, as_json, seconds, text
+from posthouse.inbound.providers.values import as_dict, as_json, hints, seconds, text
 
 _TYPES = {
     "email.sent": EventType.SENT,
@@ -32,6 +32,7 @@ def _read(request: HookRequest) -> list[ProviderEvent]:
     named = data.get("to")
     event = ProviderEvent(
         type=kind,
+        hints=hints(data),
         reason=_REASONS.get(kind),
         message_id=text(data.get("email_id")),
         event_id=request.header("svix-id"),

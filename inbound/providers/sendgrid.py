@@ -4,7 +4,7 @@ from typing import Any
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_json, as_list, seconds, text
+from posthouse.inbound.providers.values import as_json, as_list, hints, seconds, text
 
 _TYPES = {
     "processed": EventType.QUEUED,
@@ -42,6 +42,7 @@ def _event(entry: dict[str, Any]) -> ProviderEvent:
     permanent = text(entry.get("type")) != "blocked" if kind is EventType.BOUNCED else None
     return ProviderEvent(
         type=kind,
+        hints=hints(entry),
         recipient=text(entry.get("email")),
         reason=reason,
         message_id=text(entry.get("smtp-id")),

@@ -4,7 +4,7 @@ from typing import Any
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import as_dict, as_json, as_list, seconds, text
+from posthouse.inbound.providers.values import as_dict, as_json, as_list, hints, seconds, text
 
 _TYPES = {
     "injection": EventType.QUEUED,
@@ -67,6 +67,7 @@ def _event(entry: dict[str, Any]) -> ProviderEvent:
     reason = _REASONS.get(said, RejectReason.OTHER) if said else None
     return ProviderEvent(
         type=kind,
+        hints=hints(entry),
         recipient=text(entry.get("raw_rcpt_to") or entry.get("rcpt_to")),
         reason=reason,
         message_id=text(entry.get("transmission_id")),

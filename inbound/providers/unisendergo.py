@@ -5,7 +5,7 @@ from typing import Any
 
 from posthouse.inbound.providers import proofs
 from posthouse.inbound.providers.cards import EventType, HookRequest, Provider, ProviderEvent, RejectReason
-from posthouse.inbound.providers.values import EVENT_LIMIT, as_dict, as_json, as_list, seconds, text
+from posthouse.inbound.providers.values import EVENT_LIMIT, as_dict, as_json, as_list, hints, seconds, text
 
 _TYPES = {
     "sent": EventType.SENT,
@@ -58,6 +58,7 @@ def _event(entry: dict[str, Any]) -> ProviderEvent:
         kind = EventType.DEFERRED
     return ProviderEvent(
         type=kind,
+        hints=hints(entry),
         recipient=text(entry.get("email")),
         reason=_REASONS.get(status),
         message_id=text(as_dict(entry.get("metadata")).get("anymail_id") or entry.get("job_id")),

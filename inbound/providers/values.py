@@ -11,6 +11,7 @@ from posthouse.inbound.providers.cards import HookRequest
 TEXT_LIMIT = 2_000
 EVENT_LIMIT = 10_000  # events of one request; SendGrid and SparkPost post some hundreds
 FIELD_LIMIT = 500
+HINT_LIMIT = 16_000
 
 _NAME = re.compile(r'name="([^"\r\n]{1,200})"')
 
@@ -43,6 +44,11 @@ def text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return str(value).replace("\x00", "").encode("utf-8", "replace").decode()[:TEXT_LIMIT]
+
+
+def hints(value: Any) -> str:
+    """Everything that an event says, as text: our token may stand in any field of it."""
+    return json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()[:HINT_LIMIT].replace("\x00", "")
 
 
 def seconds(value: Any) -> int:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from posthouse.platform.schema import Grants, Index, drop_tables, platform_table, tenant_table
+from posthouse.platform.schema import Grants, Index, Ref, drop_tables, platform_table, tenant_table
 
 revision = "0008_inbound"
 down_revision = "0007_delivery"
@@ -53,8 +53,36 @@ def upgrade() -> None:
         indexes=[Index(("id",), where="said_at IS NULL", name="ix_unmatched_mail_waiting"), Index(("why",))],
         grants=Grants(worker="select (id, fingerprint), insert", operator="select, update (said_kind, said_by, said_at)"),
     )
+    platform_table(
+        "provider_hook",
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("secret", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", _WHEN, nullable=False),
+        grants=Grants(app="select", worker="select", operator="select, insert, update (secret), delete"),
+    )
+    platform_table(
+        "provider_report",
+        sa.Column("hook_id", sa.BigInteger, nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("content_type", sa.Text, nullable=False),
+        sa.Column("event_key", sa.Text, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("received_at", _WHEN, nullable=False),
+        sa.Column("sorted_at", _WHEN),
+        sa.Column("events", sa.Integer),
+        unique=[("hook_id", "fingerprint")],
+        references=[Ref(("hook_id",), "provider_hook", on_delete="CASCADE")],
+        indexes=[Index(("received_at",))],
+        grants=Grants(
+            app="select (id, hook_id, fingerprint), insert",
+            worker="select, insert, update (sorted_at, events), delete",
+            operator="select, delete",
+        ),
+    )
 
 
 def downgrade() -> None:
     """Drop what this revision made."""
-    drop_tables("unmatched_mail", "inbound_mail")
+    drop_tables("provider_report", "provider_hook", "unmatched_mail", "inbound_mail")

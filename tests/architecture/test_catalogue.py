@@ -23,6 +23,8 @@ PLATFORM = {
     "platform_suppression",
     "pool",
     "posthouse_revision",
+    "provider_hook",
+    "provider_report",
     "reseller",
     "route",
     "stripe_account",

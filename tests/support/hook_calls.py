@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from posthouse.inbound.providers.cards import HookRequest
 
 NOW = 1_800_000_000
+KEY = "key-of-ours"
 WHO = "ann@example.net"
 URL = "https://mail.example/hooks/providers/x/y"
 _EC = ec.generate_private_key(ec.SECP256R1())
@@ -55,8 +56,8 @@ def sendgrid(at: int = NOW) -> Call:
 def mailgun(at: int = NOW) -> Call:
     """A lasting failure of Mailgun."""
     data = {"event": "failed", "severity": "permanent", "reason": "bounce", "recipient": WHO, "delivery-status": {"code": 550}}
-    signed = {"timestamp": str(at), "token": "t" * 50, "signature": _hex("k", f"{at}{'t' * 50}".encode())}
-    return Call(request(json.dumps({"event-data": data, "signature": signed}).encode()), "k", "bounced", "bounced")
+    signed = {"timestamp": str(at), "token": "t" * 50, "signature": _hex(KEY, f"{at}{'t' * 50}".encode())}
+    return Call(request(json.dumps({"event-data": data, "signature": signed}).encode()), KEY, "bounced", "bounced")
 
 
 def mailgun_form(at: int = NOW) -> Call:
@@ -67,42 +68,42 @@ def mailgun_form(at: int = NOW) -> Call:
         "recipient": WHO,
         "timestamp": at,
         "token": "f1",
-        "signature": _hex("k", f"{at}f1".encode()),
+        "signature": _hex(KEY, f"{at}f1".encode()),
     }
-    return Call(request(urlencode(fields).encode(), "application/x-www-form-urlencoded"), "k", "rejected", "spam")
+    return Call(request(urlencode(fields).encode(), "application/x-www-form-urlencoded"), KEY, "rejected", "spam")
 
 
 def postmark() -> Call:
     """A soft bounce of Postmark."""
     body = {"RecordType": "Bounce", "Type": "HardBounce", "ID": 42, "Email": WHO, "BouncedAt": "2026-01-01T00:00:00Z"}
-    return Call(request(json.dumps(body).encode(), authorization=_basic("u:p")), "u:p", "bounced", "bounced")
+    return Call(request(json.dumps(body).encode(), authorization=_basic("user:pass")), "user:pass", "bounced", "bounced")
 
 
 def sparkpost() -> Call:
     """An invalid recipient at SparkPost."""
     event = {"type": "bounce", "bounce_class": "10", "rcpt_to": WHO, "event_id": "1", "timestamp": "1800000000"}
     body = json.dumps([{"msys": {"message_event": event}}, {"msys": {}}]).encode()
-    return Call(request(body, authorization=_basic("u:p")), "u:p", "bounced", "invalid")
+    return Call(request(body, authorization=_basic("user:pass")), "user:pass", "bounced", "invalid")
 
 
 def mailjet() -> Call:
     """An unknown user at Mailjet."""
     body = {"event": "bounce", "email": WHO, "error": "user unknown", "hard_bounce": True, "MessageID": 7}
-    return Call(request(json.dumps(body).encode(), authorization=_basic("u:p")), "u:p", "bounced", "bounced")
+    return Call(request(json.dumps(body).encode(), authorization=_basic("user:pass")), "user:pass", "bounced", "bounced")
 
 
 def brevo() -> Call:
     """A complaint at Brevo."""
     body = {"event": "spam", "email": WHO, "message-id": "<m@x>", "ts_epoch": 1_800_000_000_000}
-    return Call(request(json.dumps(body).encode(), authorization=_basic("u:p")), "u:p", "complained", "spam")
+    return Call(request(json.dumps(body).encode(), authorization=_basic("user:pass")), "user:pass", "complained", "spam")
 
 
 def mandrill() -> Call:
     """A rejection by Mandrill's own list."""
     events = json.dumps([{"event": "reject", "reject": {"reason": "hard-bounce", "email": WHO}, "msg": {"email": WHO}, "ts": NOW}])
-    signature = base64.b64encode(hmac.new(b"k", f"{URL}mandrill_events{events}".encode(), hashlib.sha1).digest()).decode()
+    signature = base64.b64encode(hmac.new(KEY.encode(), f"{URL}mandrill_events{events}".encode(), hashlib.sha1).digest()).decode()
     body = urlencode({"mandrill_events": events}).encode()
-    return Call(request(body, "application/x-www-form-urlencoded", x_mandrill_signature=signature), "k", "rejected", "bounced")
+    return Call(request(body, "application/x-www-form-urlencoded", x_mandrill_signature=signature), KEY, "rejected", "bounced")
 
 
 def resend(at: int = NOW) -> Call:
@@ -119,13 +120,13 @@ def mailersend() -> Call:
     email = {"recipient": {"email": WHO}, "message": {"id": "m"}}
     data = {"id": "1", "type": "unsubscribed", "email": email, "morph": {"object": "recipient_unsubscribe"}}
     body = json.dumps({"type": "activity.unsubscribed", "data": data}).encode()
-    return Call(request(body, signature=_hex("k", body)), "k", "unsubscribed", "unsubscribed")
+    return Call(request(body, signature=_hex(KEY, body)), KEY, "unsubscribed", "unsubscribed")
 
 
 def mailtrap() -> Call:
     """A delay at Mailtrap."""
     body = json.dumps({"events": [{"event": "soft bounce", "email": WHO, "event_id": "1"}]}).encode()
-    return Call(request(body, mailtrap_signature=_hex("k", body)), "k", "deferred", "other")
+    return Call(request(body, mailtrap_signature=_hex(KEY, body)), KEY, "deferred", "other")
 
 
 def postal() -> Call:
@@ -146,14 +147,16 @@ def unisendergo() -> Call:
     """A spam refusal at Unisender Go, in its nested form."""
     event = {"status": "hard_bounced", "email": WHO, "delivery_info": {"delivery_status": "err_spam_rejected"}}
     groups = [{"events": [{"event_name": "transactional_email_status", "event_data": event}, {"event_name": "transactional_spam_block"}]}]
-    plain = json.dumps({"auth": "k", "events_by_user": groups}).encode()
-    return Call(request(plain.replace(b'"k"', f'"{hashlib.md5(plain).hexdigest()}"'.encode(), 1)), "k", "bounced", "spam")
+    plain = json.dumps({"auth": KEY, "events_by_user": groups}).encode()
+    return Call(request(plain.replace(f'"{KEY}"'.encode(), f'"{hashlib.md5(plain).hexdigest()}"'.encode(), 1)), KEY, "bounced", "spam")
 
 
 def elasticemail() -> Call:
     """A missing mailbox at Elastic Email."""
     fields = urlencode({"to": WHO, "status": "Error", "category": "NoMailbox", "date": "1/1/2026 1:00:00 PM"})
-    return Call(request(fields.encode(), "application/x-www-form-urlencoded", authorization=_basic("u:p")), "u:p", "bounced", "bounced")
+    return Call(
+        request(fields.encode(), "application/x-www-form-urlencoded", authorization=_basic("user:pass")), "user:pass", "bounced", "bounced"
+    )
 
 
 CALLS = {

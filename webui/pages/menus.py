@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from posthouse.billing.permissions import PLANS_READ
-from posthouse.inbound.permissions import READ_INBOUND, READ_UNMATCHED
+from posthouse.inbound.permissions import MANAGE_PROVIDERS, READ_INBOUND, READ_UNMATCHED
 from posthouse.platform.scope import Reach
 from posthouse.sending import permissions as sending
 from posthouse.sending.pools import permissions as pools
@@ -28,6 +28,7 @@ def _offer_operator() -> None:
             "Installation",
             (
                 Item("Pools and routes", "/operator/pools", "route", pools.MANAGE),
+                Item("Provider reports", "/operator/providers", "link", MANAGE_PROVIDERS),
                 Item("Unmatched mail", "/operator/mail", "inbox", READ_UNMATCHED),
                 Item("People", "/operator/people", "users-group", tenants.MANAGE_RESELLERS),
                 Item("Audit log", "/operator/audit", "history", tenants.READ_OPERATOR_AUDIT),

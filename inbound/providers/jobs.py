@@ -1,0 +1,50 @@
+"""Work through what a provider posted: each event to the tenant whose token it bears."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from posthouse.inbound.mailroom.services import Arrival
+from posthouse.inbound.mailroom.sort import Mailroom
+from posthouse.inbound.providers.cards import HookRequest
+from posthouse.inbound.providers.catalogue import PROVIDERS
+from posthouse.inbound.providers.models import ProviderHook, ProviderReport
+from posthouse.inbound.providers.rules import event_fingerprint, understand
+from posthouse.inbound.providers.services import SORT_REPORT
+from posthouse.inbound.spool.files import Envelope
+from posthouse.platform import clock
+from posthouse.platform.app import keyring
+from posthouse.platform.db import transaction
+from posthouse.platform.jobs import Job
+from posthouse.platform.scope import Scope
+from posthouse.sending.tokens import Mint
+
+
+def sort_report(scope: Scope, *, report_id: int) -> None:
+    """Sort every event of one post, each in its own transaction; may be run twice, for an event counts once."""
+    with transaction(scope) as live:
+        found = live.execute(
+            sa.select(ProviderReport, ProviderHook.provider)
+            .join(ProviderHook, ProviderHook.id == ProviderReport.hook_id)
+            .where(ProviderReport.id == report_id)
+            .options(sa.orm.undefer(ProviderReport.body))
+        ).one_or_none()
+        if found is None or found[0].sorted_at is not None:
+            return
+        report, name = found
+        headers = {"svix-id": report.event_key} if report.event_key else {}
+        request = HookRequest(report.url, report.content_type, headers, report.body)
+        received_at = report.received_at
+    mailroom = Mailroom(Mint(keyring()))
+    events = PROVIDERS[name].read(request)
+    for event in events:
+        understood = understand(name, event)
+        if understood is None:
+            continue
+        envelope = Envelope("", (event.recipient,), name, "", "hook", received_at)
+        mailroom.take(Arrival(envelope, event.hints.encode("utf-8", "replace"), understood, event_fingerprint(name, event)))
+    with transaction(scope) as live:
+        live.execute(sa.update(ProviderReport).where(ProviderReport.id == report_id).values(sorted_at=clock.now(), events=len(events)))
+
+
+JOBS = [Job(SORT_REPORT, sort_report)]

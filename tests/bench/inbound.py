@@ -1,0 +1,231 @@
+"""Mail that comes in: accepted and stored beside an empty aiosmtpd, understood, and applied to the messages it is about."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "support"))
+
+import letters
+import sqlalchemy as sa
+import written_bounces
+from aiosmtpd.controller import Controller
+from databases import fresh
+from flask import Flask
+from world import Place, make_world
+
+from posthouse.inbound.listener.limits import Limits
+from posthouse.inbound.listener.server import Door, Listener
+from posthouse.inbound.mailroom.intake import Intake
+from posthouse.inbound.mailroom.sort import Mailroom
+from posthouse.inbound.parsing.reading import read
+from posthouse.inbound.spool.files import Envelope
+from posthouse.inbound.spool.services import prepare, store
+from posthouse.platform import clock
+from posthouse.platform.app import create_core, keyring
+from posthouse.platform.db import transaction
+from posthouse.sending.replies.rules import classify
+from posthouse.sending.tokens import Mint
+
+HOST, DOMAIN = "127.0.0.1", "bounce.mail.example"
+RECIPIENT = f"{'a' * 44}@{DOMAIN}"
+CONNECTIONS = 8
+ROUNDS = 3
+_MESSAGES = sa.text(
+    "INSERT INTO message (tenant_id, revision_id, recipient, email_norm, domain, stream, state, attempts, not_before, created_at, settled_at)"
+    " SELECT :tenant, 1, 'r' || n || '@example.net', 'r' || n || '@example.net', 'example.net', 'marketing', 'sent', 1, :at, :at, :at"
+    " FROM generate_series(1, CAST(:count AS integer)) AS n RETURNING id, recipient"
+)
+
+
+def serve_ours(port: int, spool: str) -> None:
+    """The real service, storing each mail before it says so."""
+    asyncio.run(_ours(port, Path(spool)))
+
+
+async def _ours(port: int, spool: Path) -> None:
+    door = Door(HOST, port, "mx.mail.example", frozenset({DOMAIN}), spool)
+    await Listener(door, is_genuine=lambda _local: True, limits=Limits(commands=10**9)).start()
+    await asyncio.Event().wait()
+
+
+class Nothing:
+    """A handler that takes everything and keeps nothing."""
+
+    async def handle_DATA(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
+        return "250 OK"
+
+
+def serve_nothing(port: int, _spool: str) -> None:
+    """The same library with an empty handler."""
+    controller = Controller(Nothing(), hostname=HOST, port=port)
+    controller.start()
+    threading.Event().wait()
+
+
+def accept_per_second(serve: Callable[[int, str], None], count: int) -> float:
+    """How many mails a second one service process takes, over `CONNECTIONS` connections that stay open."""
+    port, spool = _free_port(), tempfile.mkdtemp(prefix="posthouse-bench-")
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(port, spool), daemon=True)
+    process.start()
+    try:
+        _wait_for(port)
+        started = time.monotonic()
+        _send(port, count)
+        return count / (time.monotonic() - started)
+    finally:
+        process.terminate()
+        process.join()
+        shutil.rmtree(spool, ignore_errors=True)
+
+
+def _send(port: int, count: int) -> None:
+    tool = shutil.which("smtp-source")
+    if tool:
+        arguments = ["-s", str(CONNECTIONS), "-m", str(count), "-d", "-f", "<>", "-t", RECIPIENT, "-l", "4096", f"{HOST}:{port}"]
+        subprocess.run([tool, *arguments], check=True)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        pool.starmap(_talk, [(port, count // CONNECTIONS)] * CONNECTIONS)
+
+
+def _talk(port: int, count: int) -> None:
+    """One connection of a plain sender, for machines without Postfix's smtp-source."""
+    body = letters.dsn(to=RECIPIENT).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n.\r\n"
+    with socket.create_connection((HOST, port), timeout=30) as line, line.makefile("rb") as answers:
+        _expect(answers, b"220")
+        for command in (
+            b"EHLO bench.example\r\n",
+            *([b"MAIL FROM:<>\r\n", f"RCPT TO:<{RECIPIENT}>\r\n".encode(), b"DATA\r\n", body] * count),
+        ):
+            line.sendall(command)
+            _expect(answers, b"354" if command == b"DATA\r\n" else b"250")
+
+
+def _expect(answers: Any, code: bytes) -> None:
+    while (answer := answers.readline())[3:4] == b"-":
+        pass
+    if not answer.startswith(code):
+        raise RuntimeError(f"expected {code!r}, got {answer!r}")
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def samples(manifest: Path | None) -> list[bytes]:
+    """Mail to understand: a manifest's, or the tests' own."""
+    if manifest is not None:
+        entries = [json.loads(line) for line in manifest.read_text(encoding="utf-8").split("\n") if line.strip()]
+        return [(manifest.parent / one["file"]).read_bytes() for one in entries if one["kind"] not in ("webhook", "smtpreply")]
+    written = [f"From: {who}\nSubject: {subject}\n\n{words}".encode() for _, who, subject, words, _ in written_bounces.BOUNCES]
+    return [*written, letters.dsn(), letters.arf(), letters.vacation(), letters.qmail()]
+
+
+def classify_per_second(mails: list[bytes]) -> float:
+    """How many mails a second one core understands; nothing is remembered from one round to the next."""
+    best = 0.0
+    for _ in range(ROUNDS):
+        classify.cache_clear()
+        started = time.process_time()
+        for mail in mails:
+            read(mail)
+        best = max(best, len(mails) / (time.process_time() - started))
+    return best
+
+
+def apply_per_second(count: int) -> float:
+    """How many stored bounces a second one process takes out of the spool into PostgreSQL, with every effect."""
+    with tempfile.TemporaryDirectory(prefix="posthouse-bench-") as folder, fresh(Path(folder)) as settings:
+        app = create_core(settings, process="command")
+        with app.app_context():
+            spool = Path(folder) / "spool"
+            _fill(app, spool, make_world().tenants[0], count)
+            started = time.monotonic()
+            intake = Intake(spool, Mailroom(Mint(keyring())))
+            while intake.empty():
+                pass
+            taken = time.monotonic() - started
+            for engine in app.extensions["sqlalchemy"].engines.values():
+                engine.dispose()
+    return count / taken
+
+
+def _fill(app: Flask, spool: Path, place: Place, count: int) -> None:
+    del app
+    prepare(spool)
+    mint = Mint(keyring())
+    with transaction(place.scope) as live:
+        made = live.execute(_MESSAGES, {"tenant": place.id, "at": clock.now(), "count": count}).all()
+    for message_id, recipient in made:
+        local = mint.mint(place.id, message_id).local
+        content = letters.dsn(to=f"{local}@{DOMAIN}", token=local, recipient=recipient)
+        store(spool, Envelope("", (f"{local}@{DOMAIN}",), HOST, "mx.example.net", "esmtp", clock.now()), content)
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, float | str | int]:
+    """All figures of one run; services are measured in turn, so that both see the same machine."""
+    ours, empty = [], []
+    for _ in range(ROUNDS):
+        empty.append(accept_per_second(serve_nothing, arguments.mails))
+        ours.append(accept_per_second(serve_ours, arguments.mails))
+    mails = samples(arguments.manifest)
+    return {
+        "sender": "smtp-source" if shutil.which("smtp-source") else "built in",
+        "mails": arguments.mails,
+        "accept_per_s": round(max(ours)),
+        "empty_handler_per_s": round(max(empty)),
+        "accept_ratio": round(max(ours) / max(empty), 3),
+        "classify_samples": len(mails),
+        "classify_per_s": round(classify_per_second(mails)),
+        "apply_per_s": round(apply_per_second(arguments.applied)),
+    }
+
+
+def main() -> None:
+    """Measure and print, for people or as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--mails", type=int, default=2_000, help="mails of each run of a service")
+    parser.add_argument("--applied", type=int, default=500, help="bounces to apply")
+    parser.add_argument("--manifest", type=Path, help="understand these samples instead of the tests' own")
+    figures = measure(parser.parse_args())
+    if "--json" in sys.argv:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:<22} {value}")
+
+
+if __name__ == "__main__":
+    main()
