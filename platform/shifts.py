@@ -40,6 +40,16 @@ class ShiftWorker(Worker):
             self.kill_horse(signal.SIGTERM)
 
 
+def workers_by_queue() -> dict[str, int]:
+    """Return how many workers live on each queue, by what Redis heard of them. Raises: RedisError."""
+    found = Worker.all(connection=rq_connection(settings().redis_url))
+    counts: dict[str, int] = {}
+    for worker in found:
+        for name in worker.queue_names():
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
 def offer_shifts(_scope: Scope) -> None:
     """Queue a shift for every idle worker; the scheduler does it each second, so a lost one is made up for."""
     try:

@@ -16,6 +16,7 @@ from posthouse.sending.pools.permissions import PERMISSIONS as POOLS
 from posthouse.sending.simulator.commands import COMMAND as SIMULATOR
 from posthouse.sending.tracking import jobs as tracking_jobs
 from posthouse.sending.tracking.services import SORT_JOB
+from posthouse.sending.volumes import jobs as volumes
 
 ROOM = Room(
     name="sending",
@@ -25,6 +26,7 @@ ROOM = Room(
         "posthouse.sending.domains.models",
         "posthouse.sending.messages.models",
         "posthouse.sending.pools.models",
+        "posthouse.sending.volumes.models",
     ],
     permissions=[*permissions.CONTENT, *POOLS],
     jobs=[
@@ -36,6 +38,7 @@ ROOM = Room(
     periodic=[
         PeriodicJob(pool_jobs.FORGET_JOB, pool_jobs.forget_paces, every_seconds=3_600),
         PeriodicJob(SORT_JOB, tracking_jobs.sort_hits, every_seconds=5),
+        *volumes.PERIODIC,
     ],
     handlers=HANDLERS,
     shifts=SHIFTS,

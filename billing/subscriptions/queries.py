@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from posthouse.billing.gateway import vault
 from posthouse.billing.gateway.cards import InvoiceCard
 from posthouse.billing.gateway.stripe import Stripe
-from posthouse.billing.permissions import BILLING_READ
-from posthouse.billing.plans.queries import PlanCard, get_plan
+from posthouse.billing.permissions import BILLING_READ, PLANS_READ
+from posthouse.billing.plans.queries import PlanCard, get_plan, list_plans
 from posthouse.billing.subscriptions.models import TenantSubscription
 from posthouse.billing.subscriptions.rules import Reason, State, may_check_out, may_send
 from posthouse.platform.db import session, transaction
@@ -42,6 +42,26 @@ class Notice:
     code: str
     sentence: str
     at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewCard:
+    """One tenant's subscription as its reseller sees it."""
+
+    plan: str
+    state: State
+    grace_until: datetime | None
+
+
+def overview(scope: Scope) -> dict[int, OverviewCard]:
+    """Return where the subscriptions of the reseller's tenants stand, by tenant; who never had one is left out."""
+    require(scope, PLANS_READ)
+    names = {one.id: one.name for one in list_plans(scope)}
+    rows = session(scope).execute(sa.text("SELECT o_tenant_id, plan_id, state, grace_until FROM subscription_overview()"))
+    return {
+        tenant_id: OverviewCard(plan=names.get(plan_id, ""), state=State(state), grace_until=grace)
+        for tenant_id, plan_id, state, grace in rows
+    }
 
 
 def find_subscription(scope: Scope) -> SubscriptionCard | None:

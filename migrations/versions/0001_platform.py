@@ -115,7 +115,13 @@ def _outbox() -> None:
             Index(("id",), where="relayed_at IS NULL", name="ix_outbox_waiting"),
             Index(("relayed_at",), where="relayed_at IS NOT NULL", name="ix_outbox_relayed"),
         ],
-        grants=Grants(app="insert", worker="insert", edge="insert", operator="insert", sched="select, insert, update (relayed_at), delete"),
+        grants=Grants(
+            app="insert",
+            worker="insert",
+            edge="insert",
+            operator="select (id, name, created_at, relayed_at), insert",
+            sched="select, insert, update (relayed_at), delete",
+        ),
     )
 
 

@@ -1,11 +1,12 @@
 """Makes the quota ledger (limits, windows and entries, the same three tables at operator, reseller and tenant) and standing allowances."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 from alembic import op
 
-from posthouse.platform.schema import EVERYTHING, Grants, Index, drop_tables, platform_table, reseller_table, tenant_table
+from posthouse.platform.schema import EVERYTHING, Grants, Index, drop_tables, lookup_function, platform_table, reseller_table, tenant_table
 
 revision = "0004_quotas"
 down_revision = "0003_audience"
@@ -19,8 +20,9 @@ def upgrade() -> None:
     """Create what this revision names."""
     _ledger("operator", _platform, limit=Grants(worker="select", operator=EVERYTHING))
     _ledger("reseller", reseller_table, limit=Grants(app="select", worker="select", operator=EVERYTHING))
-    _ledger("tenant", _tenant, limit=Grants(app=EVERYTHING, worker=EVERYTHING))
+    _ledger("tenant", _tenant, limit=Grants(app=EVERYTHING, worker=EVERYTHING, lookup="select"))
     _standing()
+    _overview()
 
 
 def _platform(name: str, *columns: sa.Column[object], **more: object) -> None:
@@ -34,6 +36,8 @@ def _tenant(name: str, *columns: sa.Column[object], **more: object) -> None:
 def _ledger(layer: str, make: Callable[..., None], *, limit: Grants) -> None:
     operator = "select, insert, update" if layer != "tenant" else ""
     window = Grants(app=_MADE_BY_WORK.app if layer == "tenant" else _select_above(layer), worker=_MADE_BY_WORK.worker, operator=operator)
+    if layer == "tenant":
+        window = replace(window, lookup="select")
     make(
         f"{layer}_quota_limit",
         _period(),
@@ -82,7 +86,7 @@ def _standing() -> None:
         sa.Column("contacts", sa.BigInteger),
         sa.Column("contacts_stored", sa.BigInteger, nullable=False, server_default="0"),
         checks=[("weight", "weight BETWEEN 1 AND 1000"), ("contacts", "contacts >= 0"), ("stored", "contacts_stored >= 0")],
-        grants=_MADE_BY_WORK,
+        grants=replace(_MADE_BY_WORK, lookup="select"),
         anchored=False,
         with_id=False,
         storage="fillfactor = 20",
@@ -102,6 +106,23 @@ def _standing() -> None:
         )
 
 
+def _overview() -> None:
+    """Let a reseller see how much each of its tenants has used, without going into each: its own by the transaction's context, and no tenant."""
+    lookup_function(
+        "quota_overview(p_month timestamptz)",
+        returns="TABLE (o_tenant_id bigint, used bigint, allowed bigint, contacts_stored bigint, contacts bigint)",
+        body=(
+            "SELECT t.id, coalesce(w.used + w.reserved, 0), l.allowed, coalesce(a.contacts_stored, 0), a.contacts FROM tenant t"
+            " LEFT JOIN tenant_quota_window w ON w.tenant_id = t.id AND w.period = 'month' AND w.starts_at = p_month"
+            " LEFT JOIN tenant_quota_limit l ON l.tenant_id = t.id AND l.period = 'month'"
+            " LEFT JOIN tenant_allowance a ON a.tenant_id = t.id"
+            " WHERE t.reseller_id = nullif(current_setting('posthouse.reseller_id', true), '')::bigint"
+            " AND nullif(current_setting('posthouse.tenant_id', true), '') IS NULL"
+        ),
+        callers=("app", "worker"),
+    )
+
+
 def _select_above(layer: str) -> str:
     return "select" if layer == "reseller" else ""
 
@@ -116,6 +137,7 @@ def _starts() -> Sequence[sa.Column[object]]:
 
 def downgrade() -> None:
     """Drop what this revision names."""
+    op.execute("DROP FUNCTION quota_overview(timestamptz)")
     for event in ("insert", "delete"):
         op.execute(f"DROP TRIGGER contact_counted_{event} ON contact")
         op.execute(f"DROP FUNCTION contact_counted_{event}()")

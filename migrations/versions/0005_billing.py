@@ -144,7 +144,7 @@ def _subscriptions() -> None:
         grants=Grants(
             app="select, insert, update",
             worker="select, insert, update",
-            lookup="select (tenant_id, for_reseller_id, state, grace_until)",
+            lookup="select (tenant_id, for_reseller_id, plan_id, state, grace_until)",
         ),
     )
 
@@ -163,6 +163,16 @@ def _lookups() -> None:
         callers=("worker",),
     )
     lookup_function(
+        "subscription_overview()",
+        returns="TABLE (o_tenant_id bigint, plan_id bigint, state text, grace_until timestamptz)",
+        body=(
+            "SELECT s.tenant_id, s.plan_id, s.state, s.grace_until FROM tenant_subscription s WHERE s.state IS NOT NULL"
+            " AND s.for_reseller_id = nullif(current_setting('posthouse.reseller_id', true), '')::bigint"
+            " AND nullif(current_setting('posthouse.tenant_id', true), '') IS NULL"
+        ),
+        callers=("app", "worker"),
+    )
+    lookup_function(
         "subscriptions_whose_grace_is_over(at timestamptz)",
         returns="TABLE (of_reseller_id bigint, of_tenant_id bigint)",
         body="SELECT s.for_reseller_id, s.tenant_id FROM tenant_subscription s WHERE s.state = 'grace' AND s.grace_until <= at"
@@ -173,6 +183,7 @@ def _lookups() -> None:
 
 def downgrade() -> None:
     """Drop what this revision names."""
+    op.execute("DROP FUNCTION subscription_overview()")
     op.execute("DROP FUNCTION subscriptions_whose_grace_is_over(timestamptz)")
     op.execute("DROP FUNCTION stripe_accounts_connected()")
     op.execute("DROP FUNCTION stripe_account_reseller(bigint)")

@@ -11,6 +11,7 @@ down_revision = "0006_content"
 
 _WHEN = sa.DateTime(timezone=True)
 _COMPARED = sa.Text(collation="C")
+_TALLIED = ("sent", "failed", "bounced", "complained", "unsubscribed")
 _STREAM = ("stream", "stream IN ('marketing', 'transactional')")
 
 
@@ -18,6 +19,7 @@ def upgrade() -> None:
     """Create what this revision names."""
     _pools()
     _messages()
+    _volumes()
     _leases()
     _lanes()
     _paces()
@@ -159,6 +161,61 @@ def _messages() -> None:
     )
 
 
+def _volumes() -> None:
+    """Add up what became of messages by tenant and day, where their reseller and the operator may read it.
+
+    Each statement that writes events leaves one tally a kind, an insert that waits for nobody; tallies are folded into days later.
+    """
+    reseller_table(
+        "tenant_tally",
+        sa.Column("for_tenant_id", sa.BigInteger, nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        grants=Grants(app="select, insert", worker="select, insert", lookup="select, update, delete", operator="select"),
+        storage="autovacuum_vacuum_scale_factor = 0.02",
+    )
+    reseller_table(
+        "tenant_day",
+        sa.Column("for_tenant_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("day", sa.Date, nullable=False, primary_key=True),
+        *(sa.Column(kind, sa.BigInteger, nullable=False, server_default="0") for kind in _TALLIED),
+        indexes=[Index(("day",), include=("for_tenant_id", *_TALLIED))],
+        grants=Grants(app="select", worker="select", lookup="select, insert, update", operator="select"),
+        with_id=False,
+        storage="fillfactor = 80",
+    )
+    kinds = ", ".join(f"'{kind}'" for kind in _TALLIED)
+    op.execute(
+        "CREATE FUNCTION message_events_tallied() RETURNS trigger LANGUAGE plpgsql AS $function$ BEGIN"
+        " IF nullif(current_setting('posthouse.reseller_id', true), '') IS NULL THEN RETURN NULL; END IF;"
+        " INSERT INTO tenant_tally (reseller_id, for_tenant_id, day, kind, count)"
+        " SELECT current_setting('posthouse.reseller_id')::bigint, f.tenant_id, (f.at AT TIME ZONE 'UTC')::date, f.kind, count(*)"
+        f" FROM fresh f WHERE f.kind IN ({kinds}) GROUP BY 2, 3, 4;"
+        " RETURN NULL; END $function$"
+    )
+    op.execute(
+        "CREATE TRIGGER message_events_tallied AFTER INSERT ON message_event REFERENCING NEW TABLE AS fresh"
+        " FOR EACH STATEMENT EXECUTE FUNCTION message_events_tallied()"
+    )
+    sums = ", ".join(f"coalesce(sum(g.count) FILTER (WHERE g.kind = '{kind}'), 0)" for kind in _TALLIED)
+    sets = ", ".join(f"{kind} = d.{kind} + excluded.{kind}" for kind in _TALLIED)
+    lookup_function(
+        "sending_fold_tallies(p_most integer)",
+        returns="bigint",
+        body=(
+            "WITH gone AS (DELETE FROM tenant_tally t USING (SELECT o.reseller_id, o.id FROM tenant_tally o ORDER BY o.reseller_id, o.id"
+            " LIMIT p_most FOR UPDATE SKIP LOCKED) o WHERE t.reseller_id = o.reseller_id AND t.id = o.id RETURNING t.*),"
+            f" folded AS (INSERT INTO tenant_day AS d (reseller_id, for_tenant_id, day, {', '.join(_TALLIED)})"
+            f" SELECT g.reseller_id, g.for_tenant_id, g.day, {sums} FROM gone g GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            f" ON CONFLICT (reseller_id, for_tenant_id, day) DO UPDATE SET {sets})"
+            " SELECT count(*) FROM gone"
+        ),
+        callers=("worker", "sched"),
+        volatility="VOLATILE",
+    )
+
+
 def _leases() -> None:
     tenant_table(
         "lease",
@@ -173,7 +230,9 @@ def _leases() -> None:
         sa.Column("closed_at", _WHEN),
         sa.Column("closed_by", sa.Text, nullable=False, server_default=""),
         indexes=[Index(("until",), where="closed_at IS NULL", name="ix_lease_open")],
-        grants=Grants(worker="select, insert, update", sched="select"),
+        grants=Grants(
+            worker="select, insert, update", sched="select", operator="select (tenant_id, stream, messages, until, made_at, closed_at)"
+        ),
         anchored=False,
     )
     platform_table(
@@ -198,7 +257,9 @@ def _lanes() -> None:
         sa.Column("held_by", sa.Text, nullable=False, server_default=""),
         sa.Column("resumes_at", _WHEN),
         checks=[_STREAM, ("weight", "weight BETWEEN 1 AND 1000")],
-        grants=Grants(app="select, insert, update", worker="select, insert, update", sched="select", lookup="select, update"),
+        grants=Grants(
+            app="select, insert, update", worker="select, insert, update", sched="select", lookup="select, update", operator="select"
+        ),
         anchored=False,
         with_id=False,
         storage="fillfactor = 50",
@@ -327,6 +388,8 @@ def downgrade() -> None:
     op.drop_table("pool_pace")
     op.execute("DROP FUNCTION sending_wake_lanes(timestamptz)")
     op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
-    drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "message_event", "message")
+    op.execute("DROP FUNCTION sending_fold_tallies(integer)")
+    drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "tenant_day", "tenant_tally", "message_event", "message")
+    op.execute("DROP FUNCTION message_events_tallied()")
     op.execute("DROP FUNCTION message_arrived()")
     drop_tables("tenant_pool", "reseller_pool", "route", "pool")

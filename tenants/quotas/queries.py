@@ -12,10 +12,11 @@ from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
+from posthouse.tenants.permissions import READ_TENANTS
 from posthouse.tenants.quotas import permissions
 from posthouse.tenants.quotas.ledger import read_windows
 from posthouse.tenants.quotas.models import TenantQuotaWindow
-from posthouse.tenants.quotas.rules import Layer, Period, Window
+from posthouse.tenants.quotas.rules import Layer, Period, Window, window_start
 
 _ORDER = {Period.MONTH: 0, Period.DAY: 1, Period.HOUR: 2}
 
@@ -49,6 +50,24 @@ def state(scope: Scope) -> list[QuotaCard]:
     layer, owner = _own(scope)
     windows = read_windows(session(scope), layer, owner, clock.now())
     return [_card(window) for window in sorted(windows, key=lambda window: _ORDER[window.period])]
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewCard:
+    """One tenant's use as its reseller sees it: messages this month, on their way included, and contacts. None is no limit."""
+
+    used: int
+    allowed: int | None
+    contacts_stored: int
+    contacts_allowed: int | None
+
+
+def overview(scope: Scope) -> dict[int, OverviewCard]:
+    """Return what each of the reseller's tenants has used, by tenant."""
+    require(scope, READ_TENANTS)
+    month = window_start(Period.MONTH, clock.now())
+    rows = session(scope).execute(sa.text("SELECT * FROM quota_overview(:month)"), {"month": month})
+    return {row[0]: OverviewCard(*row[1:]) for row in rows}
 
 
 def tightest(cards: Iterable[QuotaCard]) -> QuotaCard | None:

@@ -33,6 +33,7 @@ def _value(kind: str, seed: int) -> sql.Composable:
     values: dict[str, Any] = {
         "boolean": False,
         "bytea": f"x{seed}".encode(),
+        "date": "2026-01-01",
         "double precision": 1.0,
         "jsonb": "{}",
         "text": f"x{seed}",

@@ -25,6 +25,7 @@ from posthouse.webui.edge import visit
 from posthouse.webui.edge.access import Door, needs
 from posthouse.webui.edge.rendering import page, page_or_part
 from posthouse.webui.pages.meters import meters
+from posthouse.webui.pages.overview import lines_values, operator_values
 from posthouse.webui.webhooks import queries as webhooks
 from posthouse.webui.webhooks.permissions import READ_WEBHOOKS
 
@@ -48,15 +49,11 @@ def index() -> Response:
 
 
 def _operator(scope: Scope) -> Response:
-    with transaction(scope):
-        found = accounts.list_resellers(scope) if holds(scope, permissions.READ_INSTALLATION) else []
-    return page("operator/home.html", resellers=found)
+    return page_or_part("operator/home.html", "live", **operator_values(scope))
 
 
 def _reseller(scope: Scope) -> Response:
-    with transaction(scope):
-        found = accounts.list_tenants(scope) if holds(scope, permissions.READ_TENANTS) else []
-    return page("reseller/home.html", tenants=found)
+    return page("reseller/home.html", **lines_values(scope))
 
 
 def _tenant(scope: Scope) -> Response:

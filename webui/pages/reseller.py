@@ -21,6 +21,7 @@ from posthouse.tenants.people import services as people
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
+from posthouse.webui.pages.overview import lines_values
 
 blueprint = Blueprint("reseller", __name__)
 
@@ -29,10 +30,7 @@ blueprint = Blueprint("reseller", __name__)
 @needs(permissions.READ_TENANTS)
 def tenants() -> Response:
     """List the tenants."""
-    scope = visit.scope()
-    with transaction(scope):
-        found = accounts.list_tenants(scope)
-    return page("reseller/tenants.html", tenants=found)
+    return page("reseller/tenants.html", **lines_values(visit.scope()))
 
 
 @blueprint.get("/reseller/tenants/new")
