@@ -71,7 +71,7 @@ def decide(held: Held, record: Record | None, *, now: datetime, stopped: bool) -
 
 def _untouched(held: Held, now: datetime, *, stopped: bool) -> Outcome:
     if stopped:
-        return Outcome(id=held.id, state="cancelled", reason="campaign stopped", attempts=held.attempts)
+        return Outcome(id=held.id, state="cancelled", reason="campaign stopped", attempts=held.attempts, event="cancelled")
     return Outcome(id=held.id, state="queued", not_before=now, attempts=held.attempts)
 
 
@@ -125,5 +125,5 @@ def _again(held: Held, record: Record, now: datetime, event: str, *, stopped: bo
         text=record.text,
         route_id=record.route_id or None,
         used=used,
-        event=event,
+        event=event if state == "queued" else state,
     )

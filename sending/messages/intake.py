@@ -12,6 +12,8 @@ from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.jobs import ring_after_commit
 from posthouse.platform.scope import Scope
+from posthouse.sending.messages import history
+from posthouse.sending.messages.history import Happening
 
 _COLUMNS = (
     "tenant_id, campaign_id, revision_id, list_id, contact_id, recipient, email_norm, domain, stream, state, fields, not_before, created_at"
@@ -31,7 +33,7 @@ _CALL_OFF = sa.text(
     "WITH waiting AS (SELECT id FROM message WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'queued'"
     " LIMIT :size FOR UPDATE SKIP LOCKED)"
     " UPDATE message m SET state = 'cancelled', reason = 'campaign stopped', settled_at = :at FROM waiting w"
-    " WHERE m.tenant_id = :tenant AND m.id = w.id RETURNING m.domain"
+    " WHERE m.tenant_id = :tenant AND m.id = w.id RETURNING m.id, m.domain"
 )
 _OPEN = sa.text(
     "SELECT EXISTS (SELECT 1 FROM message WHERE tenant_id = :tenant AND campaign_id = :campaign AND state IN ('queued', 'leased'))"
@@ -83,8 +85,11 @@ def queue_single(
 
 def call_off(scope: Scope, *, campaign_id: int, size: int) -> list[str]:
     """Cancel at most `size` messages of a campaign that still wait; returns their recipients' domains, empty when none is left."""
-    values = {"tenant": scope.tenant, "campaign": campaign_id, "size": size, "at": clock.now()}
-    return list(session(scope).execute(_CALL_OFF, values).scalars())
+    now = clock.now()
+    values = {"tenant": scope.tenant, "campaign": campaign_id, "size": size, "at": now}
+    ended = session(scope).execute(_CALL_OFF, values).all()
+    history.add(scope, [Happening(row.id, "cancelled", now, "campaign stopped") for row in ended])
+    return [row.domain for row in ended]
 
 
 def any_open(scope: Scope, *, campaign_id: int) -> bool:

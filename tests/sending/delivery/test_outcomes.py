@@ -43,6 +43,8 @@ def test_every_word_gives_exactly_one_state(record, stream, hours, attempts, sto
     assert outcome.state in {"queued", "sent", "failed", "expired", "cancelled", "unknown"}
     assert (outcome.state == "queued") == (outcome.not_before is not None)
     assert outcome.used == (record is not None and record.mark in {Mark.SENT, Mark.INTENT, Mark.UNKNOWN})
+    if outcome.state != "queued":
+        assert outcome.event == outcome.state  # who follows the events learns every end
     assert (outcome.state == "sent") == (record is not None and record.mark is Mark.SENT)
     assert outcome.attempts == attempts + (record is not None)
 

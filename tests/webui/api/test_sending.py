@@ -11,6 +11,7 @@ from shops import LETTER, make_domain, make_shop
 
 from posthouse.platform import clock, ids
 from posthouse.platform.db import transaction
+from posthouse.platform.runner import run_due
 from posthouse.sending.messages import history, queries
 from posthouse.sending.messages.history import Happening
 
@@ -46,7 +47,7 @@ def _draft(shop, **changes):
     } | changes  # fmt: skip
 
 
-def test_a_campaign_from_draft_to_report(a1, b1, shop):
+def test_a_campaign_from_draft_to_report(street, a1, b1, shop):
     """Written, started once however often it is asked for, held, gone on with, stopped; each recipient is accounted for."""
     assert a1.call("GET", "/domains").json["data"][0]["state"] == "verified"
     made = a1.call("POST", "/campaigns", _draft(shop))
@@ -79,8 +80,12 @@ def test_a_campaign_from_draft_to_report(a1, b1, shop):
         ("POST", "/stop"),
     ):
         assert b1.call(method, path + tail).status == 404
+    _, cursor = _follow(a1)
     assert a1.call("POST", f"{path}/stop").json["state"] == "stopped"
     assert a1.call("POST", f"{path}/resume").status == 409
+    with street.core.app_context():
+        run_due()
+    assert _follow(a1, cursor)[0] == ["cancelled"] * 5
 
 
 @pytest.mark.parametrize(
