@@ -16,7 +16,7 @@ from posthouse.webui.public import tracking
 from posthouse.webui.routes import blueprints, offer_menus
 
 FORM_BYTES = 3_000_000  # a letter of 2 MB, the largest we compile, with its form around it
-FORM_PARTS = 500
+FORM_PARTS = 2_000
 
 
 def create_app(settings: Settings, *, pool_size: int = 8) -> Flask:

@@ -43,6 +43,9 @@ class Preview:
     rows: tuple[reader.Row | reader.Broken, ...]
 
 
+_NOT_TEXT = FileRefused("file_is_not_text", "This is not a text file. Choose a CSV file.")
+
+
 def look(file: BinaryIO, *, known_keys: Sequence[str] = (), wishes: Wishes | None = None) -> Preview | FileRefused:
     """Look at a file; reads it once for its encoding, then its beginning. Never raises for what is in it."""
     wishes = wishes or Wishes()
@@ -67,6 +70,8 @@ def _judge(
     if not cells:
         broken = next(row for row in rows if isinstance(row, reader.Broken))
         return FileRefused(broken.code, f"The file can't be read from line {broken.line} on. {broken.sentence}")
+    if _is_no_text("".join(letter for row in cells for letter in row)):
+        return _NOT_TEXT
     first_is_row = isinstance(rows[0], reader.Row)
     header = wishes.header if wishes.header is not None else first_is_row and headers.looks_like_header(cells)
     if header and len(rows) == 1:
@@ -92,8 +97,13 @@ def _refuse_outright(file: BinaryIO) -> FileRefused | None:
     if head.startswith(_PACKED):
         return FileRefused("file_is_packed", "This is a packed file. Unpack it and choose the CSV file inside.")
     if head.startswith(_OTHER):
-        return FileRefused("file_is_not_text", "This is not a text file. Choose a CSV file.")
+        return _NOT_TEXT
     return None
+
+
+def _is_no_text(letters: str) -> bool:
+    """One NUL is a mistake in a row; many are something else than text."""
+    return letters.count("\0") * 10 > len(letters)
 
 
 def _refuse_wishes(wishes: Wishes) -> FileRefused | None:

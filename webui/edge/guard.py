@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, flash, g, redirect, request
-from werkzeug.exceptions import MisdirectedRequest
+from werkzeug.exceptions import MisdirectedRequest, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from posthouse.platform import logs
@@ -94,6 +94,7 @@ def _admit_person(seen: visit.Visit, access: Access) -> AnyResponse | None:
     if seen.scope is not None and own is not None and seen.scope.reseller_id not in {None, own}:
         seen.scope, seen.place = None, None  # signed in, but this is another reseller's address
     _widen(seen)
+    _count_fields()
     forgery.check()
     if access is Door.VISITOR:
         return None
@@ -108,6 +109,13 @@ def _admit_person(seen: visit.Visit, access: Access) -> AnyResponse | None:
         return redirect("/places", 303)
     require(seen.scope, access)  # type: ignore[arg-type]  # the doors are dealt with above
     return None
+
+
+def _count_fields() -> None:
+    """A form in one piece may be of any number of fields, for all that the framework cares. Raises: RequestEntityTooLarge."""
+    most = current_app.config["MAX_FORM_PARTS"]
+    if request.method not in forgery.SAFE and sum(map(len, request.form.listvalues())) > most:
+        raise RequestEntityTooLarge
 
 
 def _widen(seen: visit.Visit) -> None:
