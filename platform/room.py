@@ -7,7 +7,7 @@ person, SMTP to anybody, or money. Everybody may call it; it calls nobody.
 
 from __future__ import annotations
 
-from posthouse.platform import commands, first_run, housekeeping, up
+from posthouse.platform import commands, first_run, housekeeping, resealing, up
 from posthouse.platform.doctor import command as doctor
 from posthouse.platform.jobs import PeriodicJob, Shift
 from posthouse.platform.manifest import Room
@@ -18,5 +18,5 @@ ROOM = Room(
     models=["posthouse.platform.tables"],
     periodic=[PeriodicJob("platform.forget_old_work", housekeeping.forget_old_work, every_seconds=3600)],
     shifts=[Shift("jobs", work_jobs)],
-    commands=[*commands.COMMANDS, doctor.COMMAND, first_run.COMMAND, up.COMMAND],
+    commands=[*commands.COMMANDS, doctor.COMMAND, first_run.COMMAND, resealing.COMMAND, up.COMMAND],
 )
