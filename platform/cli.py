@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from redis.exceptions import ConnectionError  # noqa: A004 - the only one that is meant here
+from sqlalchemy.exc import OperationalError
+
 from posthouse.platform import logs
 from posthouse.platform.errors import AppError
 from posthouse.platform.settings import Settings, WrongSetting, from_environment
@@ -56,6 +59,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except (OperationalError, ConnectionError) as problem:
+        if (away := _away(problem)) is None:
+            raise
+        sys.stderr.write(f"posthouse: {away}\n")
+        return 1
+
+
+def _away(problem: OperationalError | ConnectionError) -> str | None:
+    """Say in a sentence that a service can't be reached; None for any other fault, whose stack of calls is wanted."""
+    if isinstance(problem, OperationalError) and getattr(problem.orig, "sqlstate", None) is not None:
+        return None
+    who, said = ("the database", problem.orig) if isinstance(problem, OperationalError) else ("Redis", problem)
+    return f"{who} can't be reached ({str(said).strip().splitlines()[0]}). `posthouse doctor` says more."
 
 
 def run() -> NoReturn:
