@@ -62,3 +62,12 @@ class MessageClicked(Event):
 
     message_id: int
     link: int
+
+
+@dataclass(frozen=True)
+class StandingChanged(Event):
+    """A tenant's bounces or complaints changed what it may send on a stream. Grades: well, warned, slowed, held, suspended."""
+
+    stream: str
+    before: str
+    grade: str

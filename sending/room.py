@@ -14,6 +14,7 @@ from posthouse.sending.domains.services import CHECK_JOB
 from posthouse.sending.pools import jobs as pool_jobs
 from posthouse.sending.pools.permissions import PERMISSIONS as POOLS
 from posthouse.sending.simulator.commands import COMMAND as SIMULATOR
+from posthouse.sending.standing.permissions import PERMISSIONS as STANDINGS
 from posthouse.sending.tracking import jobs as tracking_jobs
 from posthouse.sending.tracking.services import SORT_JOB
 from posthouse.sending.volumes import jobs as volumes
@@ -26,9 +27,10 @@ ROOM = Room(
         "posthouse.sending.domains.models",
         "posthouse.sending.messages.models",
         "posthouse.sending.pools.models",
+        "posthouse.sending.standing.models",
         "posthouse.sending.volumes.models",
     ],
-    permissions=[*permissions.CONTENT, *POOLS],
+    permissions=[*permissions.CONTENT, *POOLS, *STANDINGS],
     jobs=[
         Job(CALL_OFF_JOB, campaign_jobs.call_off_campaign),
         Job(CHECK_JOB, domain_jobs.check_domain),

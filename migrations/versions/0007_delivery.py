@@ -4,7 +4,17 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from posthouse.platform.schema import EVERYTHING, Grants, Index, drop_tables, lookup_function, platform_table, reseller_table, tenant_table
+from posthouse.platform.schema import (
+    EVERYTHING,
+    Grants,
+    Index,
+    Ref,
+    drop_tables,
+    lookup_function,
+    platform_table,
+    reseller_table,
+    tenant_table,
+)
 
 revision = "0007_delivery"
 down_revision = "0006_content"
@@ -23,6 +33,7 @@ def upgrade() -> None:
     _leases()
     _lanes()
     _paces()
+    _standings()
 
 
 def _pools() -> None:
@@ -381,11 +392,69 @@ def _paces() -> None:
     )
 
 
+def _standings() -> None:
+    """Keep what becomes of a tenant's mail by the time of its sending, and what follows from that."""
+    measure = ("measure", "measure IN ('bounces', 'complaints')")
+    tenant_table(
+        "standing_count",
+        sa.Column("stream", sa.Text, nullable=False, primary_key=True),
+        sa.Column("bucket", _WHEN, nullable=False, primary_key=True),
+        sa.Column("sent", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("bounces", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("complaints", sa.Integer, nullable=False, server_default="0"),
+        checks=[_STREAM],
+        anchored=False,
+        with_id=False,
+        storage="fillfactor = 50",
+    )
+    reseller_table(
+        "standing",
+        sa.Column("for_tenant_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("stream", sa.Text, nullable=False, primary_key=True),
+        sa.Column("grade", sa.Text, nullable=False),
+        sa.Column("measure", sa.Text, nullable=False, server_default=""),
+        sa.Column("window", sa.Text, nullable=False, server_default=""),
+        sa.Column("events", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("sent", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("since", _WHEN, nullable=False),
+        sa.Column("counted_from", _WHEN),
+        sa.Column("note", sa.Text, nullable=False, server_default=""),
+        checks=[_STREAM, ("grade", "grade IN ('well', 'warned', 'slowed', 'held', 'suspended')")],
+        references=[Ref(("for_tenant_id",), "tenant", on_delete="CASCADE")],
+        grants=Grants(app="select, insert, update", worker="select, insert, update", operator="select, update"),
+        with_id=False,
+    )
+    grade = ("grade", "grade IN ('warned', 'slowed', 'held', 'suspended')")
+    share = ("share", "share BETWEEN 1 AND 1000000")
+    platform_table(
+        "standing_limit",
+        *_limit_columns(),
+        checks=[measure, grade, share],
+        grants=Grants(app="select", worker="select", operator=EVERYTHING),
+        with_id=False,
+    )
+    reseller_table(
+        "reseller_standing_limit",
+        *_limit_columns(),
+        checks=[measure, grade, share],
+        with_id=False,
+    )
+
+
+def _limit_columns() -> tuple[sa.Column[object], ...]:
+    return (
+        sa.Column("measure", sa.Text, nullable=False, primary_key=True),
+        sa.Column("grade", sa.Text, nullable=False, primary_key=True),
+        sa.Column("share", sa.Integer, nullable=False),
+    )
+
+
 def downgrade() -> None:
     """Drop what this revision names."""
     op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")
     op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz)")
     op.drop_table("pool_pace")
+    drop_tables("reseller_standing_limit", "standing_limit", "standing", "standing_count")
     op.execute("DROP FUNCTION sending_wake_lanes(timestamptz)")
     op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
     op.execute("DROP FUNCTION sending_fold_tallies(integer)")

@@ -21,6 +21,8 @@ from posthouse.sending.delivery.journal import Journal
 from posthouse.sending.delivery.outcomes import HORIZONS
 from posthouse.sending.delivery.turns import Hold
 from posthouse.sending.pools.queries import pool_of_tenant
+from posthouse.sending.standing import queries as standings
+from posthouse.sending.standing.rules import SLOW_GAP, SLOW_MESSAGES, Grade
 from posthouse.tenants.quotas.rules import Binding, Layer
 from posthouse.tenants.quotas.services import reserve
 from posthouse.tenants.suppressions.queries import suppressed_emails
@@ -116,18 +118,20 @@ def claim(scope: Scope, *, stream: str, place: Place) -> Claimed | None:
 def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:
     now = clock.now()
     pool_id = pool_of_tenant(scope, stream=stream)
-    hold = _standing_hold(scope, pool_id, now)
+    grade = standings.grade(scope, stream=stream)
+    hold = _standing_hold(scope, stream, pool_id, grade, now)
     if hold is not None or pool_id is None:
         _leave(scope, stream, now, pool_id, hold, taken=0)
         return None
     states = _running(scope)
-    picked, full = _pick(scope, stream, now, states)
+    slow = grade is Grade.SLOWED
+    picked, full = _pick(scope, stream, now, states, SLOW_MESSAGES if slow else MOST)
     fit = _drop_unfit(scope, stream, now, picked)
     lease_id = session(scope).execute(sa.text("SELECT posthouse_id()")).scalar_one()
     # The ledger's rows are everybody's: they are locked last and for the shortest time.
     grant = reserve(scope, lease_id=lease_id, wanted=len(fit)) if fit else None
     taken = fit[: grant.amount] if grant else []
-    hold = _quota_hold(grant.binding, now) if grant and grant.binding else None
+    hold = _quota_hold(grant.binding, now) if grant and grant.binding else Hold("slowed", now + SLOW_GAP) if slow and taken else None
     _tell_campaigns(scope, states, taken, fit[len(taken) :], grant.binding if grant else None)
     _leave(scope, stream, now, pool_id, hold, taken=len(taken), more=full)
     if not taken:
@@ -135,10 +139,14 @@ def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:
     return _lease(scope, stream, now, pool_id, place, lease_id, taken)
 
 
-def _standing_hold(scope: Scope, pool_id: int | None, now: datetime) -> Hold | None:
+def _standing_hold(scope: Scope, stream: str, pool_id: int | None, grade: Grade, now: datetime) -> Hold | None:
     state = session(scope).execute(_TENANT, {"reseller": scope.reseller, "tenant": scope.tenant}).scalar_one_or_none()
     if state not in MAY_SEND:
         return Hold("account", now + LOOK_AGAIN)
+    if grade.lasts:
+        return Hold(grade.word, now + LOOK_AGAIN)
+    if grade is Grade.SLOWED and (until := turns.held_until(scope, stream=stream, by="slowed")) is not None and until > now:
+        return Hold("slowed", until)
     return Hold("no_pool", now + LOOK_AGAIN) if pool_id is None else None
 
 
@@ -146,17 +154,17 @@ def _running(scope: Scope) -> dict[int, str]:
     return {row.id: row.state for row in session(scope).execute(_CAMPAIGNS, {"tenant": scope.tenant})}
 
 
-def _pick(scope: Scope, stream: str, now: datetime, states: Mapping[int, str]) -> tuple[list[Any], bool]:
+def _pick(scope: Scope, stream: str, now: datetime, states: Mapping[int, str], most: int) -> tuple[list[Any], bool]:
     """Lock due messages: single ones first, then those of running campaigns, in turn from a place that moves."""
     values = {"tenant": scope.tenant, "stream": stream, "now": now}
-    picked = list(session(scope).execute(_PICK_SINGLE, {**values, "size": MOST}))
+    picked = list(session(scope).execute(_PICK_SINGLE, {**values, "size": most}))
     campaigns = list(states)
     shift = now.microsecond % len(campaigns) if campaigns else 0
     for campaign in [*campaigns[shift:], *campaigns[:shift]]:
-        if len(picked) >= MOST:
+        if len(picked) >= most:
             break
-        picked += session(scope).execute(_PICK_CAMPAIGN, {**values, "campaign": campaign, "size": MOST - len(picked)})
-    return picked, len(picked) >= MOST
+        picked += session(scope).execute(_PICK_CAMPAIGN, {**values, "campaign": campaign, "size": most - len(picked)})
+    return picked, len(picked) >= most
 
 
 def _drop_unfit(scope: Scope, stream: str, now: datetime, picked: Sequence[Any]) -> list[Any]:
@@ -212,7 +220,7 @@ def sentence(binding: Binding) -> str:
 def _leave(scope: Scope, stream: str, now: datetime, pool_id: int | None, hold: Hold | None, *, taken: int, more: bool = False) -> None:
     """Note when the tenant's turn comes again."""
     if hold is not None:
-        due = min(hold.resumes_at, now + LOOK_AGAIN)
+        due = hold.resumes_at if hold.by == "slowed" else min(hold.resumes_at, now + LOOK_AGAIN)
     elif more:
         due = now
     else:

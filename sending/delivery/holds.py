@@ -14,12 +14,17 @@ from posthouse.platform.scope import Scope
 from posthouse.sending import permissions
 from posthouse.sending.delivery.models import LaneTenant
 
+_STANDINGS = {
+    "slowed": "Mail leaves slowly: too much of what you sent bounced or was called unwanted. See Sending health.",
+    "held": "Mail waits for a review: too much of what you sent bounced or was called unwanted. See Sending health.",
+    "suspended": "Sending is suspended: far too much of what you sent bounced or was called unwanted. See Sending health.",
+}
 _SPELLS = {"month": "this month", "day": "today", "hour": "this hour"}
 
 
 @dataclass(frozen=True, slots=True)
 class HoldCard:
-    """What holds a stream's mail. `by` is account, no_pool, or a layer and period such as tenant:month; `resumes_at` when it is looked at again."""
+    """What holds a stream's mail. `by` is account, no_pool, a grade (slowed, held, suspended), or a layer and period such as tenant:month; `resumes_at` when it is looked at again."""
 
     stream: str
     by: str
@@ -32,6 +37,8 @@ class HoldCard:
             return "Mail waits because of the state of your account."
         if self.by == "no_pool":
             return "Mail waits because your provider has not given you a way out yet."
+        if self.by in _STANDINGS:
+            return _STANDINGS[self.by]
         layer, _, period = self.by.partition(":")
         spell = _SPELLS.get(period, "now")
         if layer == "tenant":
@@ -41,7 +48,7 @@ class HoldCard:
     @property
     def ends(self) -> bool:
         """Whether `resumes_at` is when mail goes on, rather than only a time to look again."""
-        return ":" in self.by
+        return ":" in self.by or self.by == "slowed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.delivery import turns
 from posthouse.sending.delivery.journal import Record
 from posthouse.sending.delivery.outcomes import Held, Outcome, decide
+from posthouse.sending.standing import services as standing
 from posthouse.tenants.quotas import services as quotas
 from posthouse.tenants.suppressions.services import suppress
 
@@ -74,6 +75,7 @@ def _settle(scope: Scope, lease_id: int, word: Callable[[int], Record | None], b
     outcomes = [decide(one, word(one.id), now=now, stopped=one.campaign_id in stopped) for one in held]
     _write(scope, outcomes, now)
     _tell(scope, held, outcomes, now)
+    _count(scope, lease.stream, outcomes, now)
     live.execute(_CLOSE, {**keys, "now": now, "by": by})
     _wake(scope, lease.stream, outcomes)
     # The ledger's rows are everybody's: they are locked last and for the shortest time.
@@ -132,6 +134,13 @@ def _tell(scope: Scope, held: Sequence[Held], outcomes: Sequence[Outcome], now: 
     ]
     if tallies:
         counting.add(scope, tallies)
+
+
+def _count(scope: Scope, stream: str, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Add to the tenant's standing what was handed over, and what of it doesn't exist."""
+    handed = [one for one in outcomes if one.state in {"sent", "unknown"} or (one.state == "failed" and one.code)]
+    if handed:
+        standing.count(scope, stream=stream, sent_at=now, sent=len(handed), bounces=sum(one.hard for one in handed))
 
 
 def _kind(held: Held, outcome: Outcome) -> str:

@@ -15,6 +15,9 @@ _HALTED = sa.text(
     "SELECT id FROM campaign WHERE tenant_id = :tenant AND id = ANY (:ids) AND state NOT IN ('starting', 'sending', 'waiting')"
 )
 _TENANT = sa.text("SELECT state FROM tenant WHERE reseller_id = :reseller AND id = :tenant")
+_STOPPED = sa.text(
+    "SELECT stream, grade FROM standing WHERE reseller_id = :reseller AND for_tenant_id = :tenant AND grade IN ('held', 'suspended')"
+)
 
 
 def look(consignments: Sequence[Consignment]) -> None:
@@ -32,8 +35,10 @@ def _look_one(group: Sequence[Consignment]) -> None:
     with transaction(scope):
         live = session(scope)
         state = live.execute(_TENANT, {"reseller": scope.reseller, "tenant": scope.tenant}).scalar_one_or_none()
+        stopped = live.execute(_STOPPED, {"reseller": scope.reseller, "tenant": scope.tenant}).all()
         halted = frozenset(live.execute(_HALTED, {"tenant": scope.tenant, "ids": sorted(campaigns)}).scalars())
     for one in group:
         one.halted = halted
-        if state not in MAY_SEND:
+        stream = one.claimed.stream
+        if state not in MAY_SEND or any(row.stream == stream or row.grade == "suspended" for row in stopped):
             one.halted_all = True

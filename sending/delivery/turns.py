@@ -20,6 +20,9 @@ _AFTER = sa.text(
     " pass = greatest(0, pass - CAST(:back AS bigint) / weight) WHERE tenant_id = :tenant AND stream = :stream"
 )
 _DUE = sa.text("UPDATE lane_tenant SET due_at = least(due_at, :due) WHERE tenant_id = :tenant AND stream = :stream")
+_HELD = sa.text(
+    "SELECT CASE WHEN held_by = :by THEN resumes_at END FROM lane_tenant WHERE tenant_id = :tenant AND stream = :stream FOR UPDATE"
+)
 _WEIGH = sa.text(
     "INSERT INTO lane_tenant (tenant_id, stream, for_reseller_id, weight) VALUES (:tenant, :stream, :reseller, :weight)"
     " ON CONFLICT (tenant_id, stream) DO UPDATE SET weight = excluded.weight"
@@ -64,6 +67,12 @@ def after_turn(scope: Scope, *, stream: str, due_at: datetime | None, pool_id: i
             "back": round(STRIDE * (1 - share)),
         },
     )
+
+
+def held_until(scope: Scope, *, stream: str, by: str) -> datetime | None:
+    """Return until when the tenant's lane rests for that reason, None when it doesn't. Keeps others from taking its turn meanwhile."""
+    found: datetime | None = session(scope).execute(_HELD, {"tenant": scope.tenant, "stream": stream, "by": by}).scalar_one_or_none()
+    return found
 
 
 def due_again(scope: Scope, *, stream: str, due_at: datetime) -> None:

@@ -13,6 +13,7 @@ from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.messages.events import MessageBounced, MessageComplained
 from posthouse.sending.messages.models import Message, MessageEvent
 from posthouse.sending.replies.cards import Action, Classification
+from posthouse.sending.standing import services as standing
 from posthouse.tenants.suppressions.services import suppress
 
 
@@ -29,6 +30,8 @@ def record_bounce(scope: Scope, message_id: int, found: Classification, source: 
         return False
     if row.bounced_at is not None:
         return False
+    if found.hard and not row.hard:
+        standing.count(scope, stream=row.stream, sent_at=row.settled_at or row.created_at, bounces=1)
     row.bounced_at, row.bounce_reason, row.hard = clock.now(), found.reason, row.hard or found.hard
     _history(scope, message_id, "bounced", None, text or found.reason)
     _count(scope, row, counting.BOUNCED)
@@ -46,6 +49,7 @@ def record_complaint(scope: Scope, message_id: int, source: str, *, text: str = 
     row.complained_at = clock.now()
     _history(scope, message_id, "complained", None, text)
     _count(scope, row, counting.COMPLAINED)
+    standing.count(scope, stream=row.stream, sent_at=row.settled_at or row.created_at, complaints=1)
     suppress(scope, email=row.email_norm, reason="complaint", source=source, message_id=message_id)
     emit(scope, MessageComplained(message_id=message_id))
     return True

@@ -27,6 +27,7 @@ PLATFORM = {
     "provider_report",
     "reseller",
     "route",
+    "standing_limit",
     "stripe_account",
     "tracking_hit",
     "unmatched_mail",

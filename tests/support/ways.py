@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from killing import Tiny
 
-from posthouse.platform import clock
+from posthouse.platform import clock, stopping
 from posthouse.platform.db import session, transaction
 from posthouse.sending.delivery import hosts
 from posthouse.sending.delivery.claiming import Place
@@ -77,4 +77,5 @@ class Ways:
         reached = until()
         worker._end_now()
         await task
-        assert reached
+        stopping.asked.clear()
+        assert reached, [self.states(place) for place in (self.world.a1, self.world.a2, self.world.b1)]
