@@ -7,6 +7,7 @@ from posthouse.inbound.permissions import MANAGE_PROVIDERS, READ_INBOUND, READ_U
 from posthouse.platform.scope import Reach
 from posthouse.sending import permissions as sending
 from posthouse.sending.pools import permissions as pools
+from posthouse.sending.standing import permissions as standings
 from posthouse.tenants import permissions as tenants
 from posthouse.tenants.quotas import permissions as quotas
 from posthouse.webui.edge.navigation import Group, Item, offer
@@ -29,6 +30,7 @@ def _offer_operator() -> None:
             (
                 Item("Pools and routes", "/operator/pools", "route", pools.MANAGE),
                 Item("Provider reports", "/operator/providers", "link", MANAGE_PROVIDERS),
+                Item("Sending health", "/operator/sending-health", "heartbeat", standings.FLOORS),
                 Item("Unmatched mail", "/operator/mail", "inbox", READ_UNMATCHED),
                 Item("People", "/operator/people", "users-group", tenants.MANAGE_RESELLERS),
                 Item("Audit log", "/operator/audit", "history", tenants.READ_OPERATOR_AUDIT),
@@ -46,6 +48,7 @@ def _offer_reseller() -> None:
             (
                 Item("Plans and payments", "/reseller/plans", "credit-card", PLANS_READ),
                 Item("Pools", "/reseller/pools", "route", pools.READ),
+                Item("Sending health", "/reseller/sending-health", "heartbeat", standings.MANAGE),
                 Item("Brand", "/reseller/brand", "palette", tenants.MANAGE_BRAND),
                 Item("People", "/reseller/people", "users-group", tenants.MANAGE_RESELLER_PEOPLE),
                 Item("Audit log", "/reseller/audit", "history", tenants.READ_RESELLER_AUDIT),
@@ -73,6 +76,7 @@ def _offer_tenant() -> None:
             (
                 Item("Domains", "/domains", "world", sending.READ_DOMAINS),
                 Item("Messages", "/messages", "mail-fast", sending.READ_MESSAGES),
+                Item("Sending health", "/sending-health", "heartbeat", sending.READ_CAMPAIGNS),
                 Item("Inbound mail", "/mail", "inbox", READ_INBOUND),
             ),
         ),
