@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from killing import Tiny
 from relay import TAKE_TIME, Relay
 
-from posthouse.platform import clock
+from posthouse.platform import clock, stopping
 from posthouse.platform.app import create_core
 from posthouse.platform.db import db, session, transaction
 from posthouse.platform.scope import system
@@ -84,6 +84,7 @@ class Post:
         reached = until()
         worker._end_now()
         await task
+        stopping.asked.clear()
         assert reached
 
 
