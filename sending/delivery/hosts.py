@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from posthouse.platform.app import settings
 from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _SEEN = sa.text("INSERT INTO delivery_host (host, seen_at) VALUES (:host, :at) ON CONFLICT (host) DO UPDATE SET seen_at = excluded.seen_at")
 
 
@@ -34,6 +36,15 @@ def host_name(place: Path) -> str:
             os.link(mine, named)
         mine.unlink()
     return named.read_text().strip()
+
+
+@cache
+def boot() -> str:
+    """Name this start of the machine; the same name always where the system does not tell (only Linux does)."""
+    try:
+        return _BOOT.read_text().strip() or "-"
+    except OSError:
+        return "-"
 
 
 def note_seen(scope: Scope, host: str) -> None:

@@ -3,7 +3,9 @@
 The file is made under a hidden name, locked with flock, and only then renamed to `<tenant>-<lease>`, so whoever sees it
 by that name and gets the lock knows that its holder is dead: for certain, without a time-out. Lines:
 
-    L <tenant> <lease> <until> <reseller> the head; until = seconds since 1970 until which the lease's COMMIT may still arrive
+    L <tenant> <lease> <until> <reseller> <boot>
+                                          the head; until = seconds since 1970 until which the lease's COMMIT may still arrive;
+                                          boot = which start of the machine wrote it: after another one lines may be missing
     I <message> <route>                   the body is about to leave: from here to the reply nobody knows
     O <message> <code> <enhanced> <stage> <text>      taken (2xx after the final dot)
     N ...the same...                      not now (4xx, or a refusal that says nothing about the message)
@@ -25,6 +27,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from posthouse.sending.delivery import hosts
 from posthouse.sending.delivery.wire import Reply
 
 TEXT_LIMIT = 500  # characters of a reply that are worth keeping
@@ -70,15 +73,18 @@ class Replay:
     reseller_id: int = 0
     records: dict[int, Record] = field(default_factory=dict)
     damaged: int = 0
+    outlived: bool = False  # the machine went down since: what was not synced yet is gone
 
     def of(self, message_id: int) -> Record | None:
         """Return the last word about a message: None means that its body never left.
 
-        A damaged journal can't prove that, so then a message without a line is unknown.
+        A damaged journal can't prove that, nor one from before a power loss, so then a message without a line is unknown.
         """
         known = self.records.get(message_id)
         if known is None and self.damaged:
             return Record(Mark.UNKNOWN, message_id, text="the journal is damaged")
+        if known is None and self.outlived:
+            return Record(Mark.UNKNOWN, message_id, text="the machine went down while it was at work")
         return known
 
 
@@ -138,7 +144,7 @@ def create(folder: Path, tenant_id: int, lease_id: int, until: int, *, reseller_
     try:
         descriptor = os.open(hidden, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(descriptor, f"{Mark.LEASE} {tenant_id} {lease_id} {until} {reseller_id}\n".encode())
+        os.write(descriptor, f"{Mark.LEASE} {tenant_id} {lease_id} {until} {reseller_id} {hosts.boot()}\n".encode())
         os.fdatasync(descriptor)
         hidden.rename(path)
         _sync_folder(folder)
@@ -249,10 +255,11 @@ def _parse_line(line: str, replay: Replay) -> Record | None:
 
 
 def _head(rest: str, replay: Replay) -> int:
-    tenant, lease, until, reseller = rest.split(" ")
+    tenant, lease, until, reseller, written_in = rest.split(" ")
     if (int(tenant), int(lease)) != (replay.tenant_id, replay.lease_id):
         raise ValueError("the head names another lease than the file's name")
     replay.reseller_id = int(reseller)
+    replay.outlived = written_in != hosts.boot()
     return int(until)
 
 

@@ -21,9 +21,9 @@ from posthouse.sending.campaigns import composers
 from posthouse.sending.delivery import hosts, stops, sweeper, turns
 from posthouse.sending.delivery.claiming import WORK_SECONDS, Claimed, Place, claim
 from posthouse.sending.delivery.desk import Composes, Consignment
-from posthouse.sending.delivery.journal import JournalFailed
+from posthouse.sending.delivery.journal import JournalFailed, Mark
 from posthouse.sending.delivery.outlet import Outlet
-from posthouse.sending.delivery.settlement import settle
+from posthouse.sending.delivery.settlement import Settled, settle
 from posthouse.sending.pools import paces
 from posthouse.sending.pools import services as pools
 from posthouse.sending.pools.queries import RouteLogin, open_routes
@@ -159,15 +159,21 @@ class LaneWorker:
         outlet = self._outlets.get(claimed.pool_id)
         if outlet is not None and consignment in outlet.desk.consignments:
             outlet.desk.consignments.remove(consignment)
+        again = False
         while True:
             try:
-                await self._in_thread(
+                how = await self._in_thread(
                     lambda: settle(claimed.scope, lease_id=claimed.lease_id, word=consignment.records.get, by=self._place.worker)
                 )
                 break
             except sa.exc.SQLAlchemyError as problem:
+                again = True
                 logs.get().warning("lane.settle_again", lease=claimed.lease_id, problem=repr(problem))
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
+        if how is Settled.BEFORE and not again:
+            # We were given up for lost: what was taken stands as unknown, and may have been sent a second time.
+            taken = sum(record.mark is Mark.SENT for record in consignment.records.values())
+            logs.get().error("lane.settled_late", lease=claimed.lease_id, taken=taken)
         self._at_work.discard(consignment)
         self._tried[claimed.pool_id] += len(consignment.records)
         claimed.journal.remove()

@@ -18,6 +18,8 @@ from posthouse.sending.delivery.settlement import Settled, settle
 
 # A lease whose journal nobody can read any more is given up so long after its end.
 LOST_AFTER = timedelta(minutes=10)
+# A lease that is still held so long after its end is worth an operator's look: its process is stopped, or starved.
+ALARM_AFTER = timedelta(minutes=1)
 # A hidden file is younger than this while its claim may still give it its name.
 UNNAMED_SECONDS = 600
 
@@ -67,13 +69,15 @@ def give_up_lost(scope: Scope) -> int:
     with transaction(scope):
         hosts.note_seen(scope, me)
         seen = {row.host: row.seen_at for row in session(scope).execute(sa.select(DeliveryHost.host, DeliveryHost.seen_at))}
-        query = sa.select(Lease.tenant_id, Lease.id, Lease.for_reseller_id, Lease.host)
-        query = query.where(Lease.closed_at.is_(None), Lease.until < now - LOST_AFTER).limit(1_000)
+        query = sa.select(Lease.tenant_id, Lease.id, Lease.for_reseller_id, Lease.host, Lease.until)
+        query = query.where(Lease.closed_at.is_(None), Lease.until < now - ALARM_AFTER).order_by(Lease.until).limit(1_000)
         overdue = session(scope).execute(query).all()
     given_up = 0
-    for tenant_id, lease_id, reseller_id, host in overdue:
+    for tenant_id, lease_id, reseller_id, host, until in overdue:
         gone = not (here / f"{tenant_id}-{lease_id}").exists() if host == me else seen.get(host, now) < now - LOST_AFTER
-        if gone:
+        if not gone or until >= now - LOST_AFTER:
+            logs.get().error("lease.overdue", tenant=tenant_id, lease=lease_id, host=host)
+        else:
             logs.get().error("lease.lost", tenant=tenant_id, lease=lease_id, host=host)
             settle(turns.scope_for(tenant_id, reseller_id), lease_id=lease_id, word=_nobody_knows, by="lost host")
             given_up += 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posthouse.sending.delivery import journal
+from posthouse.sending.delivery import hosts, journal
 from posthouse.sending.delivery.journal import JournalFailed, Mark
 from posthouse.sending.delivery.wire import Reply
 
@@ -66,7 +66,7 @@ def test_any_bytes_are_read(data):
 
 def test_a_foreign_head_is_damage():
     """A journal that names another lease than its file does proves nothing."""
-    replay = journal.parse(b"L 7 10 5 2\nO 1 250 - dot ok\n", tenant_id=7, lease_id=9)
+    replay = journal.parse(b"L 7 10 5 2 -\nO 1 250 - dot ok\n", tenant_id=7, lease_id=9)
     assert replay.damaged == 1
     assert replay.of(2).mark is Mark.UNKNOWN
 
@@ -152,3 +152,17 @@ def test_a_folder_that_is_gone_is_told(tmp_path):
     """A claim without a journal must roll back."""
     with pytest.raises(JournalFailed):
         journal.create(tmp_path / "none", 7, 9, 1_000, reseller_id=2)
+
+
+def test_a_power_loss_makes_silent_messages_unknown(tmp_path):
+    """K23: lines of the last second may be missing after another start of the machine, so silence proves nothing any more."""
+    opened = journal.create(tmp_path, 7, 9, 1_000, reseller_id=2)
+    opened.intend(1, 5)
+    opened.record(Mark.SENT, 1, Reply(250, "2.0.0", "ok"), "dot")
+    opened.close()
+    (path,) = tmp_path.iterdir()
+    before = path.read_bytes()
+    same = journal.parse(before, tenant_id=7, lease_id=9)
+    assert (same.of(1).mark, same.of(2)) == (Mark.SENT, None)
+    after = journal.parse(before.replace(hosts.boot().encode(), b"another-start"), tenant_id=7, lease_id=9)
+    assert (after.of(1).mark, after.of(2).mark, after.damaged) == (Mark.SENT, Mark.UNKNOWN, 0)

@@ -1,0 +1,76 @@
+"""K19: whichever process of a worker is killed, nobody sends on without a master, and work goes on."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from product import until
+
+from posthouse.platform import shifts
+from posthouse.platform.settings import as_environment, environment
+
+
+@pytest.fixture
+def worker(app, settings, tmp_path):
+    with (tmp_path / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "posthouse.platform.cli", "worker", "--queue", "marketing"],
+            env={**environment(), **as_environment(settings)},
+            stdout=log,
+            stderr=log,
+        )
+    yield process
+    process.kill()
+    process.wait()
+
+
+def _at_work(process):
+    """The child that works a shift; one is offered first."""
+    shifts.offer("marketing")
+    return until(lambda: next(iter(psutil.Process(process.pid).children()), None))
+
+
+def _ended(child):
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 10)
+
+
+def test_the_child_ends_with_its_killed_parent(worker):
+    """RQ's own child would work on for up to a minute, with nobody to stop it."""
+    child = _at_work(worker)
+    worker.kill()
+    worker.wait()
+    _ended(child)
+
+
+def test_the_parent_outlives_its_killed_child_and_works_the_next_shift(worker):
+    """The shift counts as failed; the next one is worked by another child."""
+    child = _at_work(worker)
+    child.kill()
+    _ended(child)
+    assert _at_work(worker).pid != child.pid
+    assert worker.poll() is None
+
+
+def test_a_stop_reaches_the_child_at_once(worker):
+    """SIGTERM to the parent ends the shift at work, not only the next one."""
+    child = _at_work(worker)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0
+    _ended(child)
+
+
+def test_a_child_that_was_not_told_of_the_stop_does_not_begin(app, monkeypatch):
+    """A signal between the fork and the first line of the shift is not lost."""
+    worked = []
+    monkeypatch.setattr(shifts, "_stopped", bytearray(b"\x01"))
+    monkeypatch.setattr(shifts, "house", lambda: worked.append("begun"))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        shifts.work("marketing")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert worked == []
