@@ -66,7 +66,7 @@ class LaneWorker:
     async def run(self) -> None:
         """Claim and send until the end, then bring what was claimed to its end."""
         if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end_now)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._heed)
         keeper = asyncio.create_task(self._keep())
         try:
             while not self._over:
@@ -78,8 +78,11 @@ class LaneWorker:
             await asyncio.gather(keeper, return_exceptions=True)
             await asyncio.gather(*(outlet.close() for outlet in self._outlets.values()))
 
-    def _end_now(self) -> None:
+    def _heed(self) -> None:
         stopping.asked.set()
+        self._end_now()
+
+    def _end_now(self) -> None:
         self._until = clock.monotonic()
         for consignment in self._at_work:
             consignment.release()
