@@ -14,7 +14,7 @@ from posthouse.platform.manifest import Room
 
 ROOM = Room(
     name="inbound",
-    models=["posthouse.inbound.mailroom.models", "posthouse.inbound.providers.models"],
+    models=["posthouse.inbound.mailroom.models", "posthouse.inbound.providers.models", "posthouse.inbound.reports.models"],
     jobs=JOBS,
     sealed=["provider_hook.secret"],
     permissions=PERMISSIONS,

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from enum import Enum
 
-ROLE_MAILBOXES = frozenset({"postmaster", "abuse"})  # RFC 2142, RFC 5321 4.5.1
+ROLE_MAILBOXES = frozenset({"postmaster", "abuse", "dmarc", "tlsrpt"})
+"""RFC 2142 and RFC 5321 4.5.1; the last two take reports about sending domains (RFC 7489 7.1, RFC 8460 3)."""
 
 
 class Verdict(Enum):

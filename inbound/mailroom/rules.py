@@ -20,6 +20,7 @@ class Why(StrEnum):
     NO_TOKEN = "no-token"  # noqa: S105 - no secret
     FORGED = "forged"
     UNKNOWN_TENANT = "unknown-tenant"
+    NO_DOMAIN = "no-domain"
     FAILED = "failed"
 
 
@@ -29,6 +30,7 @@ class Effect(StrEnum):
     BOUNCED = "bounced"
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
+    REPORTED = "reported"
     NONE = "none"
     REPEATED = "repeated"
     LATE = "late"

@@ -33,14 +33,14 @@ class Arrival:
     key: bytes | None = None
 
 
-def keep(scope: Scope, arrival: Arrival, *, message_id: int) -> int | None:
-    """Keep a tenant's mail before anything is made of it; None when the same mail is kept already, and then nothing is to be done."""
+def keep(scope: Scope, arrival: Arrival, *, message_id: int | None) -> int | None:
+    """Keep a tenant's mail before anything is made of it (`message_id` None: a report about a domain); None when the same mail is kept already, and then nothing is to be done."""
     values = {**_values(arrival), "tenant_id": scope.tenant, "message_id": message_id, "effect": Effect.NONE}
     statement = insert(InboundMail).values(values).on_conflict_do_nothing(index_elements=["tenant_id", "fingerprint"])
     return session(scope).execute(statement.returning(InboundMail.id)).scalar_one_or_none()
 
 
-def note_effect(scope: Scope, *, mail_id: int, message_id: int, kind: Kind, effect: Effect) -> None:
+def note_effect(scope: Scope, *, mail_id: int, message_id: int | None, kind: Kind, effect: Effect) -> None:
     """Write down what a kept mail changed, and tell."""
     session(scope).execute(
         sa.update(InboundMail).where(InboundMail.tenant_id == scope.tenant, InboundMail.id == mail_id).values(effect=effect)

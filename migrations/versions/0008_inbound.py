@@ -1,9 +1,10 @@
 """Makes the mailroom's tables: mail that names a tenant, and mail that names nobody."""
 
 import sqlalchemy as sa
+from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from posthouse.platform.schema import Grants, Index, Ref, drop_tables, platform_table, tenant_table
+from posthouse.platform.schema import Grants, Index, Ref, drop_tables, lookup_function, platform_table, tenant_table
 
 revision = "0008_inbound"
 down_revision = "0007_delivery"
@@ -81,8 +82,47 @@ def upgrade() -> None:
             operator="select, delete",
         ),
     )
+    tenant_table(
+        "domain_report",
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("domain", sa.Text, nullable=False),
+        sa.Column("org", sa.Text, nullable=False),
+        sa.Column("report_id", sa.Text, nullable=False),
+        sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("begins_at", _WHEN, nullable=False),
+        sa.Column("ends_at", _WHEN, nullable=False),
+        sa.Column("received_at", _WHEN, nullable=False),
+        sa.Column("passed", sa.BigInteger, nullable=False),
+        sa.Column("failed", sa.BigInteger, nullable=False),
+        sa.Column("trouble", sa.Text),
+        unique=[("kind", "domain", "org", "report_id")],
+        checks=[("kind", "kind IN ('dmarc', 'tlsrpt')")],
+        indexes=[Index(("domain", "kind", "ends_at"))],
+        grants=Grants(app="select", worker="select, insert"),
+        anchored=False,
+    )
+    tenant_table(
+        "domain_report_source",
+        sa.Column("domain_report_id", sa.BigInteger, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("passed", sa.BigInteger, nullable=False),
+        sa.Column("failed", sa.BigInteger, nullable=False),
+        references=[Ref(("domain_report_id",), "domain_report", on_delete="CASCADE")],
+        indexes=[Index(("domain_report_id",))],
+        grants=Grants(app="select", worker="select, insert"),
+        anchored=False,
+    )
+    # A report about a domain names no message; it belongs to the tenant that holds the domain.
+    lookup_function(
+        "domain_holder(p_domain text)",
+        returns="bigint",
+        body="SELECT for_tenant_id FROM domain_claim WHERE domain = p_domain AND released_at IS NULL",
+        callers=("edge", "worker"),
+    )
 
 
 def downgrade() -> None:
     """Drop what this revision made."""
-    drop_tables("provider_report", "provider_hook", "unmatched_mail", "inbound_mail")
+    op.execute("DROP FUNCTION domain_holder(text)")
+    drop_tables("domain_report_source", "domain_report", "provider_report", "provider_hook", "unmatched_mail", "inbound_mail")

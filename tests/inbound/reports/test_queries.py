@@ -1,0 +1,91 @@
+"""Reports go to whoever holds the domain, count once, and are seen by nobody else."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime
+
+import domain_reports
+import pytest
+import sqlalchemy as sa
+from desk import Desk
+
+from posthouse.inbound.mailroom.sort import Outcome
+from posthouse.inbound.permissions import READ_INBOUND
+from posthouse.inbound.reports import queries
+from posthouse.platform import clock
+from posthouse.platform.db import transaction
+from posthouse.platform.errors import Forbidden
+
+AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+BEGIN = int(datetime(2026, 11, 24, tzinfo=UTC).timestamp())
+
+
+@pytest.fixture(autouse=True)
+def _day():
+    with clock.frozen(AT):
+        yield
+
+
+@pytest.fixture
+def held(desk: Desk) -> Desk:
+    """Tenant a1 holds shop.example."""
+    claim = sa.text("SELECT domain_claim_take('shop.example', :tenant, now())")
+    with transaction(desk.world.a1.scope) as live:
+        assert live.execute(claim, {"tenant": desk.world.a1.id}).scalar_one() is True
+    return desk
+
+
+def _mail(report_id: str = "r-1", **changes: object) -> bytes:
+    xml = domain_reports.dmarc(begin=BEGIN, **changes).replace(b"1700086399", str(BEGIN + 86_399).encode())  # type: ignore[arg-type]
+    return domain_reports.mail(gzip.compress(xml.replace(b"r-1", report_id.encode()), mtime=0))
+
+
+def _seen(desk: Desk, who: str = "a1", kind: str = "dmarc") -> queries.DomainReports:
+    place = getattr(desk.world, who)
+    with transaction(place.scope):
+        return queries.reports_of(place.scope, domain="shop.example", kind=kind)
+
+
+def test_a_report_is_shown_to_the_domains_holder_alone(held: Desk) -> None:
+    """Sums, source, day, reporter for a1; nothing for the others."""
+    assert held.hand_in(_mail(), "dmarc@mail.example") is Outcome.SORTED
+    found = _seen(held)
+    assert (found.passed, found.failed, found.policy) == (3, 0, "reject")
+    assert [(day.day.isoformat(), day.passed) for day in found.days] == [("2026-11-24", 3)]
+    assert [(one.source, one.detail) for one in found.sources] == [("192.0.2.7", "signed by shop.example")]
+    assert [(one.org, one.reports) for one in found.reporters] == [("Reporter & Sons", 1)]
+    assert [(_seen(held, who).passed, _seen(held, who).sources) for who in ("a2", "b1")] == [(0, ()), (0, ())]
+    assert held.mail(held.world.a1) == [("dmarc", "reported", None)]
+
+
+def test_the_same_report_counts_once_however_it_comes(held: Desk) -> None:
+    """The same mail is known by its bytes, the same report by organisation and id."""
+    assert held.hand_in(_mail(), "dmarc@mail.example") is Outcome.SORTED
+    assert held.hand_in(_mail(), "dmarc@mail.example") is Outcome.REPEATED
+    held.hand_in(_mail() + b"\r\n", "dmarc@mail.example")
+    held.hand_in(_mail("r-2"), "dmarc@mail.example")
+    assert _seen(held).passed == 6
+    assert [row[1] for row in held.mail(held.world.a1)] == ["reported", "repeated", "reported"]
+
+
+def test_m63_a_report_for_a_foreign_domain_waits_for_the_operator(desk: Desk) -> None:
+    """Row 63: nobody holds the domain, so nobody is shown anything."""
+    assert desk.hand_in(_mail(), "dmarc@mail.example") is Outcome.UNMATCHED
+    assert desk.unmatched() == [("dmarc", "no-domain")]
+
+
+def test_a_tls_report_finds_its_way_too(held: Desk) -> None:
+    """With advice for what fails."""
+    held.hand_in(domain_reports.mail(gzip.compress(domain_reports.tls()), "application/tlsrpt+gzip"), "tlsrpt@mail.example")
+    found = _seen(held, kind="tlsrpt")
+    assert (found.passed, found.failed) == (9, 2)
+    assert [bool(one.advice) for one in found.sources] == [False, True]
+
+
+def test_only_those_who_may_see_mail_see_reports(held: Desk) -> None:
+    """The permission is that of inbound mail."""
+    scope = held.world.a1.may_only()
+    assert READ_INBOUND.name not in scope.permissions
+    with transaction(scope), pytest.raises(Forbidden):
+        queries.reports_of(scope, domain="shop.example", kind="dmarc")
