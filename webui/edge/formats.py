@@ -111,7 +111,9 @@ def size(value: int | None) -> str:
         return f"{value} bytes"
     if value < 1_000_000:
         return f"{format_decimal(round(value / 1000), locale=LOCALE)} KB"
-    return f"{format_decimal(round(value / 1_000_000, 1), locale=LOCALE)} MB"
+    if value < 1_000_000_000:
+        return f"{format_decimal(round(value / 1_000_000, 1), locale=LOCALE)} MB"
+    return f"{format_decimal(round(value / 1_000_000_000), locale=LOCALE)} GB"
 
 
 def words(value: str) -> str:

@@ -82,3 +82,10 @@ def test_how_long_ago_does_not_depend_on_clocks_being_put_back(see):
         text = formats.ago(now - timedelta(hours=1))
     assert ">1 hour ago</time>" in text
     assert "25 Oct 2026, 00:30:00 UTC" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "–"), (999, "999 bytes"), (4_500, "4 KB"), (2_360_000, "2.4 MB"), (79_029_500_000, "79 GB")]
+)
+def test_sizes_have_the_unit_that_reads_best(value, shown):
+    assert formats.size(value) == shown
