@@ -50,6 +50,7 @@ ONE, TWO = new_key(1), new_key(2)
         (f"{ONE},{TWO}", Level.WARN),
         (f"{TWO},{ONE}", None),
     ],
+    ids=["garbage", "short", "an id twice", "a key twice", "oldest first", "well"],
 )
 def test_an_order_that_makes_no_sense(tmp_path, text, level):
     found = _levels(replace(Settings(), data=tmp_path, secret_keys=text))
