@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -59,7 +60,7 @@ EVERYTHING = "select, insert, update, delete"
 
 def tenant_table(
     name: str,
-    *columns: sa.Column[object],
+    *columns: sa.Column[Any],
     unique: Sequence[Sequence[str]] = (),
     references: Sequence[Ref] = (),
     checks: Sequence[tuple[str, str]] = (),
@@ -76,7 +77,7 @@ def tenant_table(
 
 def reseller_table(
     name: str,
-    *columns: sa.Column[object],
+    *columns: sa.Column[Any],
     unique: Sequence[Sequence[str]] = (),
     references: Sequence[Ref] = (),
     checks: Sequence[tuple[str, str]] = (),
@@ -93,7 +94,7 @@ def reseller_table(
 
 def platform_table(
     name: str,
-    *columns: sa.Column[object],
+    *columns: sa.Column[Any],
     unique: Sequence[Sequence[str]] = (),
     references: Sequence[Ref] = (),
     checks: Sequence[tuple[str, str]] = (),
@@ -114,7 +115,7 @@ def platform_table(
     _finish(name, (), checks, indexes, grants, storage)
 
 
-def _id_column() -> sa.Column[object]:
+def _id_column() -> sa.Column[Any]:
     return sa.Column("id", sa.BigInteger, server_default=sa.text("posthouse_id()"), primary_key=True)
 
 
@@ -122,7 +123,7 @@ def _scoped_table(
     name: str,
     scope: str,
     policy: str,
-    columns: Sequence[sa.Column[object]],
+    columns: Sequence[sa.Column[Any]],
     unique: Sequence[Sequence[str]],
     references: Sequence[Ref],
     checks: Sequence[tuple[str, str]],
@@ -132,7 +133,7 @@ def _scoped_table(
     with_id: bool,  # noqa: FBT001 - private, always by position
     storage: str,
 ) -> None:
-    own: list[sa.Column[object]] = [sa.Column(scope, sa.BigInteger, nullable=False, primary_key=True)]
+    own: list[sa.Column[Any]] = [sa.Column(scope, sa.BigInteger, nullable=False, primary_key=True)]
     if with_id:
         own.append(_id_column())
     op.create_table(name, *own, *columns)
