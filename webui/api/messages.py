@@ -7,12 +7,13 @@ from typing import Any
 from posthouse.platform import ids
 from posthouse.platform.db import transaction
 from posthouse.sending import permissions
+from posthouse.sending.delivery.why import explain
 from posthouse.sending.messages import queries
 from posthouse.sending.transactional import services
 from posthouse.sending.transactional.services import SingleMessage
 from posthouse.webui.api import cursors
 from posthouse.webui.api.edge import blueprint
-from posthouse.webui.api.models import Accepted, Event, Events, Message, NewMessage, Paging
+from posthouse.webui.api.models import Accepted, Event, Events, Message, NewMessage, Paging, Reason
 from posthouse.webui.api.once import once
 from posthouse.webui.api.spec import answers, api
 from posthouse.webui.edge import visit
@@ -41,12 +42,14 @@ def get_message(message_id: int) -> Any:
     scope = visit.scope()
     with transaction(scope):
         card = queries.get_message(scope, message_id)
+        why = explain(scope, card)
     return Message(
         id=ids.encode("msg", card.id),
         to=card.recipient,
         stream=card.stream,
         state=card.state,
         reason=card.reason or "",
+        why=Reason(code=why.code, sentence=why.sentence, advice=why.advice, until=why.until),
         attempts=card.attempts,
         created_at=card.created_at,
         settled_at=card.settled_at,

@@ -235,6 +235,15 @@ class Accepted(Output):
     state: Literal["accepted"] = "accepted"
 
 
+class Reason(Output):
+    """Why a message is where it is: a stable code, a sentence, what to do, and when it goes on."""
+
+    code: str
+    sentence: str
+    advice: str
+    until: datetime | None
+
+
 class Message(Output):
     """A message and its outcome."""
 
@@ -243,6 +252,7 @@ class Message(Output):
     stream: str
     state: str
     reason: str
+    why: Reason
     attempts: int
     created_at: datetime
     settled_at: datetime | None

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from posthouse.platform.db import transaction
 from posthouse.sending import permissions
+from posthouse.sending.delivery.why import explain
 from posthouse.sending.messages import queries
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
@@ -34,5 +35,6 @@ def show(message_id: int) -> Response:
     """Show one message and its history."""
     scope = visit.scope()
     with transaction(scope):
-        values: dict[str, Any] = {"message": queries.get_message(scope, message_id), "history": queries.history(scope, message_id)}
+        message = queries.get_message(scope, message_id)
+        values: dict[str, Any] = {"message": message, "history": queries.history(scope, message_id), "why": explain(scope, message)}
     return page("messages/show.html", **values)

@@ -1,0 +1,169 @@
+"""Say of one message, in words, why it is where it is, what can be done, and when it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from posthouse.platform import clock
+from posthouse.platform.db import session
+from posthouse.platform.scope import Scope
+from posthouse.sending.delivery.holds import HoldCard, list_holds
+from posthouse.sending.messages.queries import MessageCard
+from posthouse.sending.pools.queries import pool_of_tenant
+from posthouse.sending.replies.rulebook import reasons
+from posthouse.sending.replies.rules import classify
+from posthouse.tenants.suppressions.queries import suppressions_of
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A stable code, a sentence, what to do (empty where there is nothing), and when it goes on (None: final, or nobody knows)."""
+
+    code: str
+    sentence: str
+    advice: str = ""
+    until: datetime | None = None
+
+
+_CAMPAIGN = sa.text("SELECT state, state_reason, resumes_at FROM campaign WHERE tenant_id = :tenant AND id = :campaign")
+_ROUTES = sa.text(
+    "SELECT count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active') AS open,"
+    " count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active' AND coalesce(r.parked_until <= :now, true)) AS well,"
+    " min(r.parked_until) FILTER (WHERE r.parked_until > :now) AS again"
+    " FROM route r JOIN pool p ON p.id = r.pool_id WHERE r.pool_id = :pool"
+)
+_SUPPRESSED = {
+    "hard_bounce": "A message to this address came back before: the mailbox doesn't exist.",
+    "complaint": "This person called a message unwanted before.",
+    "unsubscribe": "This person has unsubscribed.",
+    "manual": "The address was put on the suppression list by hand.",
+}
+_MEND = {
+    "userunknown": "Remove the address, or ask the person for the right one.",
+    "hostunknown": "Look for a typing mistake in the domain.",
+    "mailboxfull": "The person must make room; try again in a few days.",
+    "authfailure": "Publish the records of your sending domain: see Domains.",
+    "blocked": "The server refuses the sender's network. Ask your provider.",
+    "spamdetected": "Change the letter: the recipient's filter takes it for spam.",
+    "toobig": "Make the letter smaller.",
+    "mesgtoobig": "Make the letter smaller.",
+}
+
+
+def explain(scope: Scope, message: MessageCard) -> Why:
+    """Explain the present state of one of the tenant's messages."""
+    if message.state == "queued":
+        return _waiting(scope, message)
+    if message.state == "suppressed":
+        return _suppressed(scope, message)
+    if message.state == "failed":
+        return _failed(message)
+    return _other(message)
+
+
+def _waiting(scope: Scope, message: MessageCard) -> Why:
+    return _by_campaign(scope, message) or _by_hold(scope, message) or _by_time(message) or _by_routes(scope, message)
+
+
+def _by_campaign(scope: Scope, message: MessageCard) -> Why | None:
+    if message.campaign_id is None:
+        return None
+    row = session(scope).execute(_CAMPAIGN, {"tenant": scope.tenant, "campaign": message.campaign_id}).one_or_none()
+    if row is None or row.state in {"starting", "sending", "finished"}:
+        return None
+    if row.state == "waiting":
+        return Why("campaign_waiting", row.state_reason or "The campaign waits.", "It goes on by itself.", row.resumes_at)
+    if row.state == "paused":
+        return Why("campaign_paused", "The campaign is paused.", "Let it go on at its page.")
+    return Why(f"campaign_{row.state}", f"The campaign is {row.state}; this message will not be sent.")
+
+
+def _by_hold(scope: Scope, message: MessageCard) -> Why | None:
+    for hold in list_holds(scope):
+        if hold.stream == message.stream:
+            return Why(_hold_code(hold), hold.sentence, _HOLD_ADVICE.get(hold.by, ""), hold.resumes_at if hold.ends else None)
+    return None
+
+
+_HOLD_ADVICE = {
+    "account": "Look at the notices of your account, or ask your provider.",
+    "no_pool": "Ask your provider.",
+    "held": "Mend what Sending health names, and tell your provider.",
+    "suspended": "Mend what Sending health names, and tell your provider.",
+    "slowed": "Mend what Sending health names; it gets faster by itself.",
+}
+
+
+def _hold_code(hold: HoldCard) -> str:
+    return f"limit_{hold.by.replace(':', '_')}" if ":" in hold.by else f"hold_{hold.by}"
+
+
+def _by_time(message: MessageCard) -> Why | None:
+    if message.not_before <= clock.now():
+        return None
+    if message.reason.startswith("warm-up"):
+        return Why("warm_up", "The servers that send it are new and may send only so many messages a day.", "", message.not_before)
+    if not message.attempts:
+        return Why("scheduled", "It is to be sent later.", "", message.not_before)
+    said = f"{message.reply_code or ''} {message.reply_text or ''}".strip()
+    found = classify(message.reply_code or 0, message.reply_status, message.reply_text or "")
+    known = reasons().get(found.reason)
+    sentence = f"The recipient's server put it off{f': {known.says}' if known and found.reason != 'undefined' else '.'}"
+    sentence += f" It said “{said}”." if said else " The connection ended without an answer."
+    return Why("deferred", sentence, "It is tried again by itself, with growing gaps.", message.not_before)
+
+
+def _by_routes(scope: Scope, message: MessageCard) -> Why:
+    pool_id = pool_of_tenant(scope, stream=message.stream)
+    if pool_id is None:
+        return Why("hold_no_pool", "Your provider has not given you a way out yet.", _HOLD_ADVICE["no_pool"])
+    row = session(scope).execute(_ROUTES, {"pool": pool_id, "now": clock.now()}).one()
+    if not row.open:
+        return Why("routes_paused", "Your provider's mail servers are paused.", "It goes on when your provider lets them.")
+    if not row.well:
+        return Why(
+            "routes_resting",
+            "Your provider's mail servers can't be reached at the moment.",
+            "They are tried again by themselves.",
+            row.again,
+        )
+    return Why("in_line", "It is due and in line; it leaves as soon as a connection is free.")
+
+
+def _suppressed(scope: Scope, message: MessageCard) -> Why:
+    found = suppressions_of(scope, message.recipient.strip().lower())
+    known = [_SUPPRESSED[card.reason] for card in found if card.reason in _SUPPRESSED]
+    sentence = known[0] if known else "The address was on a suppression list when the message was due."
+    return Why("suppressed", sentence, "See Suppressions. Writing to such addresses harms your sending health.")
+
+
+def _failed(message: MessageCard) -> Why:
+    known = reasons().get(message.reason)
+    if known is None:
+        return Why("cannot_be_made", message.reason or "The message can't be made.", "Correct the letter.")
+    said = f"{message.reply_code or ''} {message.reply_text or ''}".strip()
+    return Why(known.name, f"{known.says}{f' The server said “{said}”.' if said else ''}", _MEND.get(known.name, ""))
+
+
+def _other(message: MessageCard) -> Why:
+    if message.complained_at is not None:
+        return Why("complained", "It arrived, and the recipient called it unwanted.", "Nothing more is sent to this address.")
+    if message.bounced_at is not None:
+        known = reasons().get(message.bounce_reason or "")
+        sentence = f"The server took it, and it came back later{f': {known.says}' if known else '.'}"
+        return Why("bounced", sentence, _MEND.get(message.bounce_reason or "", ""))
+    return _FINAL.get(message.state, Why(message.state, message.reason))
+
+
+_FINAL = {
+    "leased": Why("leaving", "It is on its way out at this moment."),
+    "sent": Why("accepted", "The recipient's server has taken it."),
+    "expired": Why(
+        "expired", "It was put off until the time for delivery was over.", "Look at the last reply; send again if it is still worth it."
+    ),
+    "cancelled": Why("cancelled", "Its campaign was stopped before it left."),
+    "unknown": Why("unknown", "It was on the wire when the connection broke: nobody knows whether it arrived. It isn't repeated."),
+}
