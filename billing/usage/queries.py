@@ -8,25 +8,38 @@ from datetime import datetime
 from posthouse.billing.permissions import BILLING_READ
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
+from posthouse.tenants.quotas import allowances
 from posthouse.tenants.quotas import queries as quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageLine:
-    """One meter in one period. `allowed` and `percent` are None without a limit; `used` counts what is reserved at this moment too."""
+    """One meter in one period: month, day, hour, or always for what is kept. `allowed` and `percent` are None without a limit.
+
+    `used` counts what is reserved at this moment too. `resets_at` is None where nothing starts again.
+    """
 
     meter: str
     period: str
     used: int
     allowed: int | None
     percent: int | None
-    resets_at: datetime
+    resets_at: datetime | None
 
 
 def usage(scope: Scope) -> list[UsageLine]:
-    """Return messages used this month, day and hour against what the tenant is allowed."""
+    """Return messages used this month, day and hour, and contacts kept, against what the tenant is allowed."""
     require(scope, BILLING_READ)
-    return [
+    kept = allowances.contacts(scope)
+    contacts = UsageLine(
+        meter="contacts",
+        period="always",
+        used=kept.stored,
+        allowed=kept.allowed,
+        percent=percent(kept.stored, kept.allowed),
+        resets_at=None,
+    )
+    messages = [
         UsageLine(
             meter="messages",
             period=card.period,
@@ -37,6 +50,7 @@ def usage(scope: Scope) -> list[UsageLine]:
         )
         for card in quotas.state(scope)
     ]
+    return [*messages, contacts]
 
 
 def percent(used: int, allowed: int | None) -> int | None:

@@ -1,5 +1,7 @@
 """Makes pools and routes, messages and their history, leases and lanes."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
@@ -172,6 +174,10 @@ def _messages() -> None:
     )
 
 
+def _counters() -> Sequence[sa.Column[object]]:
+    return [sa.Column(kind, sa.BigInteger, nullable=False, server_default="0") for kind in _TALLIED]
+
+
 def _volumes() -> None:
     """Add up what became of messages by tenant and day, where their reseller and the operator may read it.
 
@@ -190,7 +196,7 @@ def _volumes() -> None:
         "tenant_day",
         sa.Column("for_tenant_id", sa.BigInteger, nullable=False, primary_key=True),
         sa.Column("day", sa.Date, nullable=False, primary_key=True),
-        *(sa.Column(kind, sa.BigInteger, nullable=False, server_default="0") for kind in _TALLIED),
+        *_counters(),
         indexes=[Index(("day",), include=("for_tenant_id", *_TALLIED))],
         grants=Grants(app="select", worker="select", lookup="select, insert, update", operator="select"),
         with_id=False,

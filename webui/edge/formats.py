@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +16,7 @@ from posthouse.webui.edge import visit
 from posthouse.webui.edge.wording import WORDS
 
 LOCALE = "en"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00\Z")
 # Zero-decimal currencies of ISO 4217 that Stripe takes.
 _WHOLE = frozenset({"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"})
 
@@ -116,6 +118,20 @@ def size(value: int | None) -> str:
     return f"{format_decimal(round(value / 1_000_000_000), locale=LOCALE)} GB"
 
 
+def fact(value: Any) -> Any:
+    """Write a fact of the audit: a moment in the reader's zone, several things with commas."""
+    if value is None:
+        return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value) or "–"
+    if isinstance(value, str) and _MOMENT.match(value):
+        try:
+            return when(datetime.fromisoformat(value))
+        except ValueError:
+            return value
+    return value
+
+
 def words(value: str) -> str:
     """Write a code such as `hard_bounce` as words."""
     if value in WORDS:
@@ -148,6 +164,7 @@ FILTERS = {
     "ago": ago,
     "clock_time": clock_time,
     "day": day,
+    "fact": fact,
     "lines": lines,
     "list_option": list_option,
     "list_pair": list_pair,

@@ -104,7 +104,6 @@ SORTS: dict[str, Callable[[Line], Any]] = {
     "sent": lambda line: line.month.sent,
     "state": lambda line: line.tenant.state,
     "used": lambda line: line.used_share,
-    "week": lambda line: line.week.sent,
 }
 # Where the largest are the most telling, a first click shows them first.
 RISING = frozenset({"name", "plan", "state"})

@@ -5,6 +5,7 @@ import pytest
 from posthouse.billing.usage.queries import percent, usage
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import Forbidden
+from posthouse.tenants.contacts import services as contacts
 from posthouse.tenants.quotas.services import reserve, settle
 
 
@@ -21,6 +22,15 @@ def test_a_plan_sets_what_usage_is_measured_against(shop, world):
     assert (found["hour"].allowed, found["hour"].percent) == (None, None)
     with transaction(world.a2.scope):
         assert all(line.used == 0 and line.allowed is None for line in usage(world.a2.scope))
+
+
+def test_contacts_are_a_meter_beside_messages(shop, world):
+    """Kept contacts count against the plan's, and never start again."""
+    shop.subscribe(world.a1, shop.plan(contacts=4))
+    with transaction(world.a1.scope):
+        contacts.create(world.a1.scope, email="one@example.com", source="test")
+        line = next(line for line in usage(world.a1.scope) if line.meter == "contacts")
+    assert (line.used, line.allowed, line.percent, line.resets_at) == (1, 4, 25, None)
 
 
 def test_it_needs_its_permission(world):

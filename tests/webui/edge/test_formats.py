@@ -89,3 +89,12 @@ def test_how_long_ago_does_not_depend_on_clocks_being_put_back(see):
 )
 def test_sizes_have_the_unit_that_reads_best(value, shown):
     assert formats.size(value) == shown
+
+
+def test_facts_of_the_audit_are_readable(see):
+    see("Europe/Berlin")
+    assert "13:00" in formats.fact("2026-01-15T12:00:00+00:00")
+    assert formats.fact("2026-99-15T12:00:00+00:00") == "2026-99-15T12:00:00+00:00"
+    assert formats.fact(["a", "b"]) == "a, b"
+    assert formats.fact(None) == formats.fact([]) == "–"
+    assert formats.fact("<b>") == "<b>"
