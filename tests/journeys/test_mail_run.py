@@ -44,7 +44,7 @@ def _embedded(process, name):
 
 @pytest.mark.timeout(240)
 def test_a_stop_in_the_middle_of_a_run_is_clean_and_in_time(product):
-    """All ends within ten seconds on a busy machine, no message is unknown, and the next start sends exactly the rest."""
+    """K26: all ends within ten seconds on a busy machine, no message is unknown, and the next start sends exactly the rest."""
     up = product.start("up")
     with mail_run(product, recipients=RECIPIENTS) as run:
         run.until_taken(RECIPIENTS // 4)

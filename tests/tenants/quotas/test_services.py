@@ -3,6 +3,7 @@
 import itertools
 import random
 import threading
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -183,3 +184,35 @@ def test_many_takers_never_pass_a_limit(app, world):
                 sa.text("SELECT coalesce(sum(used), 0), coalesce(sum(reserved) - sum(used + released), 0) FROM tenant_quota_entry")
             ).one()
         assert tuple(window) == tuple(entries) == (used, 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_k25_a_jumping_clock_passes_no_limit(world, seed):
+    """An hour back and forth, over midnight, month's end and a leap second, with leases open: no window is ever overdrawn."""
+    rng = random.Random(seed)
+    limits = {"hour": 20, "day": 60, "month": 150}
+    for period, allowed in limits.items():
+        _allow(world.a1, period, allowed)
+    taken = {period: Counter() for period in limits}
+    open_leases = []
+    with clock.frozen(datetime(2026, 12, 31, 22, 30, tzinfo=UTC)) as at:
+        for _ in range(60):
+            at.move(minutes=rng.choice([-60, -1, 0, 1, 7, 60]), seconds=rng.choice([0, -1, 1]))
+            lease_id, now = next(_ids), clock.now()
+            granted = _reserve(world.a1, rng.randint(1, 9), lease_id).amount
+            open_leases.append((lease_id, granted))
+            for period, window in (("hour", now.strftime("%m%d%H")), ("day", now.strftime("%m%d")), ("month", now.strftime("%m"))):
+                taken[period][window] += granted
+            if rng.random() < 0.5:
+                _settle(world.a1, *open_leases.pop(rng.randrange(len(open_leases))))
+        for lease in open_leases:
+            _settle(world.a1, *lease)
+    assert all(count <= limits[period] for period, windows in taken.items() for count in windows.values())
+    assert sum(taken["month"].values()) > 0
+    with transaction(world.a1.scope):
+        rows = session(world.a1.scope).execute(
+            sa.text("SELECT period, max(used + reserved), sum(reserved) FROM tenant_quota_window GROUP BY 1")
+        )
+        for period, most, reserved in rows:
+            assert most <= limits[period]
+            assert reserved == 0
