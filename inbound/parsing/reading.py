@@ -14,6 +14,7 @@ from posthouse.inbound.parsing.letter import Letter, read_letter
 from posthouse.inbound.parsing.notices import complaint_of, outcomes_of, read_notice
 from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
 from posthouse.inbound.parsing.unsubscribe import asks_to_leave
+from posthouse.inbound.parsing.xarf import read_xarf
 
 _DMARC = re.compile(r"report[ _-]?domain:|dmarc aggregate|\bdmarc\b.{0,40}report|report.{0,40}\bdmarc\b", re.IGNORECASE)
 
@@ -56,6 +57,9 @@ def _complaint(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
     feedback = read_feedback(letter)
     if feedback is not None:
         return Understood(Kind.COMPLAINT, "feedback-report" if letter.feedback_parts else "provider-form", feedback=feedback)
+    extended = read_xarf(letter)
+    if extended is not None:
+        return Understood(Kind.COMPLAINT, "xarf", feedback=extended)
     if is_authentication_notice(letter):
         return Understood(Kind.COMPLAINT, "authentication-notice", feedback=Feedback("auth-failure"))
     return None

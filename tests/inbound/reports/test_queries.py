@@ -69,7 +69,7 @@ def test_the_same_report_counts_once_however_it_comes(held: Desk) -> None:
     assert [row[1] for row in held.mail(held.world.a1)] == ["reported", "repeated", "reported"]
 
 
-def test_m63_a_report_for_a_foreign_domain_waits_for_the_operator(desk: Desk) -> None:
+def test_row_63_a_report_for_a_foreign_domain_waits_for_the_operator(desk: Desk) -> None:
     """Row 63: nobody holds the domain, so nobody is shown anything."""
     assert desk.hand_in(_mail(), "dmarc@mail.example") is Outcome.UNMATCHED
     assert desk.unmatched() == [("dmarc", "no-domain")]

@@ -41,14 +41,14 @@ def test_a_parents_report_counts_only_what_was_written_from_the_domain() -> None
     assert summarise(report, "news.shop.example", AT).passed == 9
 
 
-def test_m63_a_report_about_another_time_is_put_on_the_day_it_came() -> None:
+def test_row_63_a_report_about_another_time_is_put_on_the_day_it_came() -> None:
     """Row 63: 1970, 2099 and a span of years are nobody's day."""
     for begin in (0, 4_000_000_000, 1_500_000_000):
         found = summarise(_dmarc(begin=begin), "shop.example", AT)
         assert (found.begins_at, found.ends_at) == (AT, AT)
 
 
-def test_m63_thousands_of_sources_become_one_line_more() -> None:
+def test_row_63_thousands_of_sources_become_one_line_more() -> None:
     """Row 63: what is shown is bounded, and the sum stays right."""
     report = _dmarc("".join(domain_reports.record(1, ip=f"10.0.{n // 250}.{n % 250}") for n in range(SOURCE_LIMIT + 100)))
     found = summarise(report, "shop.example", AT)
