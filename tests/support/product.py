@@ -45,6 +45,7 @@ class Product:
     folder: Path
     ports: dict[str, int]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    more: dict[str, str] = field(default_factory=dict)  # further settings by their names
 
     @property
     def url(self) -> str:
@@ -77,6 +78,7 @@ class Product:
             "POSTHOUSE_SIMULATOR_INBOUND": f"127.0.0.1:{self.ports['inbound_port']}",
             "POSTHOUSE_SIMULATOR_WEB": f"127.0.0.1:{self.ports['web_port']}",
         }
+        given |= self.more
         with (self.folder / f"{command[0]}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "posthouse.platform.cli", *command],
