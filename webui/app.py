@@ -10,7 +10,7 @@ from flask import Flask
 from posthouse.platform.app import create_core
 from posthouse.platform.settings import Settings
 from posthouse.webui.api.strictness import StrictJson
-from posthouse.webui.edge import errors, forgery, guard, headers, htmx, identity, rates, rendering
+from posthouse.webui.edge import bodies, errors, forgery, guard, headers, htmx, identity, rates, rendering
 from posthouse.webui.edge.converters import PublicId
 from posthouse.webui.public import tracking
 from posthouse.webui.routes import blueprints, offer_menus
@@ -48,6 +48,7 @@ def create_app(settings: Settings, *, pool_size: int = 8) -> Flask:
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
     offer_menus()
+    bodies.install(app, threads=settings.web_threads)
     tracking.install(app)
     return app
 

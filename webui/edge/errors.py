@@ -40,6 +40,7 @@ _SENTENCES = {
     415: "Send this as JSON, with the header Content-Type: application/json.",
     421: "There is nothing at this address.",
     429: "Too many requests. Wait a moment and try again.",
+    503: "Too much is going on right now. Nothing was changed; try again in a moment.",
 }
 DRAINED_PARTS = 256
 DRAINED_BYTES = 65_536

@@ -29,7 +29,12 @@ Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Any], Iterable[bytes]]
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
-_COMMON = [("Cache-Control", "no-store, max-age=0"), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+_COMMON = [
+    ("Cache-Control", "no-store, max-age=0"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Robots-Tag", "noindex"),
+]
 _NOT_FOUND: Answer = ("404 Not Found", [("Content-Type", "text/plain; charset=utf-8"), *_COMMON], b"There is nothing at this address.\n")
 _NOT_ALLOWED: Answer = ("405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Type", "text/plain"), *_COMMON], b"")
 _PIXEL: Answer = ("200 OK", [("Content-Type", "image/gif"), *_COMMON], PIXEL)
