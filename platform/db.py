@@ -120,6 +120,7 @@ else:
 class _Open:
     scope: Scope
     session: Session
+    connection: Connection | None = None
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -160,6 +161,16 @@ def session(scope: Scope) -> Session:
     if (opened.scope.reach, opened.scope.tenant_id, opened.scope.reseller_id) != (scope.reach, scope.tenant_id, scope.reseller_id):
         raise ScopeMismatch("the open transaction belongs to another scope")
     return opened.session
+
+
+def connection(scope: Scope) -> Connection:
+    """Return the open transaction's connection, for `statements.rows`. Raises: NoTransaction, ScopeMismatch."""
+    live, opened = session(scope), _open.get()
+    if opened is None:
+        raise NoTransaction("services run inside `with transaction(scope):`")
+    if opened.connection is None:
+        opened.connection = live.connection()
+    return opened.connection
 
 
 def in_transaction() -> bool:

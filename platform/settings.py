@@ -128,6 +128,7 @@ class Settings:
         False,
         "Let webhooks go to private addresses, any port and plain HTTP: for rehearsals only, since it opens the inner network to tenants.",
     )
+    sign_mail: bool = setting(True, "Sign mail with the tenants' DKIM keys. No: the relays behind all routes do it.")
 
     workers_jobs: int = setting(
         1, "Worker processes for background jobs that `posthouse up` keeps.", unit="processes", form=rules.at_least(0)

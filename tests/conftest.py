@@ -10,6 +10,7 @@ from databases import fresh
 from flask import Flask
 from world import World, make_world
 
+from posthouse.platform import stopping
 from posthouse.platform.app import create_core
 from posthouse.platform.settings import Settings
 
@@ -19,6 +20,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults", "kill harness")
     group.addoption("--kills", type=int, default=0, help="how often to kill; 0: each test's own number")
     group.addoption("--seed", type=int, default=0, help="repeat the run of this seed; 0: a new one, printed at the end")
+
+
+@pytest.fixture(autouse=True)
+def _asked_of_nobody() -> Iterator[None]:
+    """A test that ends a worker in this process asks the process to stop; the next one starts unasked."""
+    yield
+    stopping.asked.clear()
 
 
 @pytest.fixture

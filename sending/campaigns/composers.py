@@ -43,19 +43,30 @@ def load(scope: Scope, revision_id: int, *, signing: bool = True) -> Composer:
 
     `signing` False leaves the signatures to a relay. Raises: Missing; Forbidden where the domain is not verified any more.
     """
-    key = (settings().database_url, scope.tenant, revision_id, signing)
-    now = clock.monotonic()
-    with _lock:
-        found = _kept.get(key)
-        if found and found.until > now:
-            _kept.move_to_end(key)
-            return found.composer
+    found = kept(scope, revision_id, signing=signing)
+    if found is not None:
+        return found
     composer = _build(scope, revision_id, signing=signing)
     with _lock:
-        _kept[key] = _Kept(composer, now + KEPT_SECONDS)
+        _kept[_key(scope, revision_id, signing)] = _Kept(composer, clock.monotonic() + KEPT_SECONDS)
         while len(_kept) > KEPT:
             _kept.popitem(last=False)
     return composer
+
+
+def kept(scope: Scope, revision_id: int, *, signing: bool) -> Composer | None:
+    """Return the composer if this process has it from less than a minute ago; needs no transaction."""
+    key = _key(scope, revision_id, signing)
+    with _lock:
+        found = _kept.get(key)
+        if found is None or found.until <= clock.monotonic():
+            return None
+        _kept.move_to_end(key)
+        return found.composer
+
+
+def _key(scope: Scope, revision_id: int, signing: bool) -> tuple[str, int, int, bool]:  # noqa: FBT001 - part of a key
+    return (settings().database_url, scope.tenant, revision_id, signing)
 
 
 def forget() -> None:

@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-import sqlalchemy as sa
-
-from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
+from posthouse.platform.statements import array, rows
 
 # Kinds of figures. Those of persons and of machines stand apart and are never added together.
 RECIPIENTS = "recipients"
@@ -46,11 +44,11 @@ class Tally:
 
 
 # Ordered, so that two transactions that add to the same rows lock them in the same order.
-_ADD = sa.text(
+_ADD = (
     "INSERT INTO campaign_count AS c (tenant_id, campaign_id, facet, part, kind, count)"
-    " SELECT :tenant, u.campaign_id, u.facet, u.part, u.kind, u.count"
-    " FROM unnest(CAST(:campaigns AS bigint[]), CAST(:facets AS text[]), CAST(:parts AS text[]), CAST(:kinds AS text[]),"
-    " CAST(:counts AS bigint[])) AS u (campaign_id, facet, part, kind, count)"
+    " SELECT %(tenant)s, u.campaign_id, u.facet, u.part, u.kind, u.count"
+    " FROM unnest(CAST(%(campaigns)s AS bigint[]), CAST(%(facets)s AS text[]), CAST(%(parts)s AS text[]), CAST(%(kinds)s AS text[]),"
+    " CAST(%(counts)s AS bigint[])) AS u (campaign_id, facet, part, kind, count)"
     " ORDER BY u.campaign_id, u.facet, u.part, u.kind"
     " ON CONFLICT (tenant_id, campaign_id, facet, part, kind) DO UPDATE SET count = c.count + excluded.count"
 )
@@ -65,15 +63,16 @@ def add(scope: Scope, tallies: Iterable[Tally]) -> None:
     if not sums:
         return
     keys = sorted(sums)
-    session(scope).execute(
+    rows(
+        scope,
         _ADD,
         {
             "tenant": scope.tenant,
-            "campaigns": [key[0] for key in keys],
-            "facets": [key[1] for key in keys],
-            "parts": [key[2] for key in keys],
-            "kinds": [key[3] for key in keys],
-            "counts": [sums[key] for key in keys],
+            "campaigns": array(key[0] for key in keys),
+            "facets": array(key[1] for key in keys),
+            "parts": array(key[2] for key in keys),
+            "kinds": array(key[3] for key in keys),
+            "counts": array(sums[key] for key in keys),
         },
     )
 

@@ -46,7 +46,7 @@ class Part:
         for place in self.tokens:
             made[place] = token
         for place, fill in self.quick:
-            made[place] = encoding.encode(fill(names))
+            made[place] = encoding.encode_value(fill(names))
         if self.slots and self.template is not None:
             context = rendering.context(self.template, names)
             for place, node in self.slots:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 
 class RenderFailed(Exception):
@@ -16,8 +17,8 @@ class RenderFailed(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageCard:
+# Both are named tuples, which are made in a fifth of the time of a frozen dataclass: there is one of each for every message.
+class MessageCard(NamedTuple):
     """One recipient's copy, as the composer needs it.
 
     `fields` are the contact's fields (or a single message's own), by name; None and a missing name are the same.
@@ -28,11 +29,10 @@ class MessageCard:
     message_id: int
     recipient: str
     at: datetime
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(NamedTuple):
     """A message as it goes over the wire: CRLF lines, dot-stuffed, signed, without the closing dot line.
 
     `size` is the length of `data` in bytes (for MAIL's SIZE). `smtputf8` is true where the address can't be written in

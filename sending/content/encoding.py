@@ -9,8 +9,10 @@ the body's hash is then the hash of the bytes that are sent.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 SOFT_BREAK = b"=\r\n"
+SHORT_CHARACTERS = 100
 LINE_CHARACTERS = 76  # RFC 2045 6.7 (5), with the "=" of the soft break
 _SPECIAL = re.compile(rb"[^\x20-\x3c\x3e-\x7e]+")  # all but printable ASCII; "=" is special
 _WHITE = re.compile(rb"(?<= ) | +$")
@@ -34,6 +36,16 @@ def encode(text: str) -> bytes:
     if lines[-1]:
         out.append(_line(lines[-1]) + SOFT_BREAK)
     return b"".join(out)
+
+
+@lru_cache(8_192)
+def _encode_short(text: str) -> bytes:
+    return encode(text)
+
+
+def encode_value(text: str) -> bytes:
+    """Encode what stands in a personal place, which many messages share, or at least a message's two parts."""
+    return _encode_short(text) if len(text) <= SHORT_CHARACTERS else encode(text)
 
 
 def _line(line: str) -> bytes:

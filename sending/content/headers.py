@@ -90,6 +90,9 @@ def _folded(text: str, first: int) -> str | None:
 
 
 def _encoded_words(text: str) -> bytes:
+    whole = text.encode("utf-8", "replace")
+    if len(whole) <= _WORD_BYTES:
+        return b"=?utf-8?B?" + base64.b64encode(whole) + b"?="
     words, part = [], b""
     for character in text:
         encoded = character.encode("utf-8", "replace")

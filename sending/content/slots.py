@@ -8,6 +8,7 @@ else, and every place of a part that assigns variables, goes through python-liqu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from liquid.ast import Node
@@ -24,6 +25,8 @@ from posthouse.sending.content.rendering import TemplateFailed
 
 Quick = Callable[[Mapping[str, object]], str]
 _MISSING = Undefined("")
+KEPT_VALUES = 1_024  # of each place
+KEPT_CHARACTERS = 100
 _MAGIC = frozenset({"size", "first", "last"})  # python-liquid gives these a meaning of their own
 _OF_LIQUID = frozenset({"now", "today"})
 
@@ -66,6 +69,9 @@ def _filled(path: list[str], steps: list[Callable[[Any], Any]], *, autoescape: b
         value: Any = names
         for name in path:
             value = value.get(name, _MISSING) if isinstance(value, Mapping) else _MISSING
+        return kept(value) if type(value) is str and len(value) <= KEPT_CHARACTERS else finished(value)
+
+    def finished(value: Any) -> str:
         try:
             for step in steps:
                 value = step(value)
@@ -73,6 +79,8 @@ def _filled(path: list[str], steps: list[Callable[[Any], Any]], *, autoescape: b
             raise TemplateFailed(str(error.message), limit="more than" in str(error.message)) from error
         return _one_line_end(to_liquid_string(value, autoescape))
 
+    # A list has far fewer cities, plans and first names than people, and what is made of a text depends on nothing else.
+    kept = lru_cache(KEPT_VALUES)(finished)
     return fill
 
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy as sa
+from typing import Any, NamedTuple
 
 from posthouse.platform import clock
-from posthouse.platform.db import session, transaction
+from posthouse.platform.db import transaction
 from posthouse.platform.scope import Scope
+from posthouse.platform.statements import array, rows
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.campaigns.services import note_sending, note_waiting
@@ -20,7 +19,6 @@ from posthouse.sending.delivery import journal, turns
 from posthouse.sending.delivery.journal import Journal
 from posthouse.sending.delivery.outcomes import HORIZONS
 from posthouse.sending.delivery.turns import Hold
-from posthouse.sending.pools.queries import pool_of_tenant
 from posthouse.sending.standing import queries as standings
 from posthouse.sending.standing.rules import SLOW_GAP, SLOW_MESSAGES, Grade
 from posthouse.tenants.quotas.rules import Binding, Layer
@@ -35,39 +33,42 @@ UNTIL = timedelta(seconds=WORK_SECONDS + 30)
 LOOK_AGAIN = timedelta(seconds=15)
 MAY_SEND = ("active", "grace")
 
-_TENANT = sa.text("SELECT state FROM tenant WHERE reseller_id = :reseller AND id = :tenant")
-_CAMPAIGNS = sa.text("SELECT id, state FROM campaign WHERE tenant_id = :tenant AND state IN ('starting', 'sending', 'waiting') ORDER BY id")
+# All that stands around a claim, and the lease's id, in one round trip.
+_STANDING = (
+    "SELECT (SELECT state FROM tenant WHERE reseller_id = %(reseller)s AND id = %(tenant)s) AS state, posthouse_id() AS lease_id,"
+    " coalesce((SELECT pool_id FROM tenant_pool WHERE tenant_id = %(tenant)s AND stream = %(stream)s), (SELECT pool_id FROM reseller_pool"
+    " WHERE reseller_id = %(reseller)s AND stream = %(stream)s AND is_default)) AS pool_id,"
+    " (SELECT array_agg(id ORDER BY id) FROM campaign WHERE tenant_id = %(tenant)s AND state IN ('starting', 'sending', 'waiting')) AS running,"
+    " (SELECT array_agg(id) FROM campaign WHERE tenant_id = %(tenant)s AND state = 'waiting') AS waiting"
+)
+# The contact's fields are fetched one by one for the rows that are taken, whatever the planner thinks of the table.
 _PICK = (
-    "SELECT id, revision_id, campaign_id, list_id, contact_id, recipient, email_norm, domain, fields, created_at, expires_at FROM message"
-    " WHERE tenant_id = :tenant AND stream = :stream AND state = 'queued' AND not_before <= :now AND campaign_id {which}"
-    " ORDER BY not_before LIMIT :size FOR UPDATE SKIP LOCKED"
+    "SELECT m.id, m.revision_id, m.campaign_id, m.list_id, m.recipient, m.email_norm, m.domain, m.created_at, m.expires_at,"
+    " coalesce(m.fields, (SELECT c.fields FROM contact c WHERE c.tenant_id = m.tenant_id AND c.id = m.contact_id), '{{}}') AS fields"
+    " FROM message m WHERE m.tenant_id = %(tenant)s AND m.state = 'queued' AND m.not_before <= %(now)s AND {which}"
+    " ORDER BY m.not_before LIMIT %(size)s FOR UPDATE OF m SKIP LOCKED"
 )
-_PICK_SINGLE = sa.text(_PICK.format(which="IS NULL"))
-_PICK_CAMPAIGN = sa.text(_PICK.format(which="= :campaign"))
-_DROP = sa.text(
-    "UPDATE message m SET state = :state, reason = :reason, settled_at = :now FROM unnest(CAST(:ids AS bigint[])) AS u (id)"
-    " WHERE m.tenant_id = :tenant AND m.id = u.id"
+_PICK_SINGLE = _PICK.format(which="m.stream = %(stream)s AND m.campaign_id IS NULL")
+_PICK_CAMPAIGN = _PICK.format(which="m.campaign_id = %(campaign)s")
+_DROP = (
+    "WITH dropped AS (UPDATE message m SET state = %(state)s, reason = %(reason)s, settled_at = %(now)s"
+    " FROM unnest(CAST(%(ids)s AS bigint[])) AS u (id) WHERE m.tenant_id = %(tenant)s AND m.id = u.id)"
+    " INSERT INTO message_event (tenant_id, message_id, kind, at, text) SELECT %(tenant)s, u.id, %(state)s, %(now)s, %(reason)s"
+    " FROM unnest(CAST(%(ids)s AS bigint[])) AS u (id)"
 )
-_DROP_EVENTS = sa.text(
-    "INSERT INTO message_event (tenant_id, message_id, kind, at, text) SELECT :tenant, u.id, :state, :now, :reason"
-    " FROM unnest(CAST(:ids AS bigint[])) AS u (id)"
+_LEASE = (
+    "WITH made AS (INSERT INTO lease (tenant_id, id, for_reseller_id, stream, pool_id, host, worker, messages, until, made_at)"
+    " VALUES (%(tenant)s, %(lease)s, %(reseller)s, %(stream)s, %(pool)s, %(host)s, %(worker)s, %(messages)s, %(until)s, %(now)s))"
+    " UPDATE message m SET state = 'leased', lease_id = %(lease)s, expires_at = coalesce(m.expires_at, %(ends)s)"
+    " FROM unnest(CAST(%(ids)s AS bigint[])) AS u (id) WHERE m.tenant_id = %(tenant)s AND m.id = u.id"
 )
-_LEASE = sa.text(
-    "INSERT INTO lease (tenant_id, id, for_reseller_id, stream, pool_id, host, worker, messages, until, made_at)"
-    " VALUES (:tenant, :id, :reseller, :stream, :pool, :host, :worker, :messages, :until, :now)"
+_NEXT_DUE = (
+    "SELECT min(not_before) AS due FROM message WHERE tenant_id = %(tenant)s AND stream = %(stream)s AND state = 'queued'"
+    " AND not_before > %(now)s"
 )
-_MARK = sa.text(
-    "UPDATE message m SET state = 'leased', lease_id = :lease, expires_at = coalesce(m.expires_at, :ends) FROM unnest(CAST(:ids AS bigint[])) AS u (id)"
-    " WHERE m.tenant_id = :tenant AND m.id = u.id"
-)
-_NEXT_DUE = sa.text(
-    "SELECT min(not_before) FROM message WHERE tenant_id = :tenant AND stream = :stream AND state = 'queued' AND not_before > :now"
-)
-_FIELDS = sa.text("SELECT id, fields FROM contact WHERE tenant_id = :tenant AND id = ANY (:ids)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(NamedTuple):
     """A message that is about to be sent."""
 
     id: int
@@ -117,53 +118,46 @@ def claim(scope: Scope, *, stream: str, place: Place) -> Claimed | None:
 
 def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:
     now = clock.now()
-    pool_id = pool_of_tenant(scope, stream=stream)
+    around = rows(scope, _STANDING, {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream})[0]
     grade = standings.grade(scope, stream=stream)
-    hold = _standing_hold(scope, stream, pool_id, grade, now)
-    if hold is not None or pool_id is None:
-        _leave(scope, stream, now, pool_id, hold, taken=0)
+    hold = _standing_hold(scope, stream, around, grade, now)
+    if hold is not None:
+        _leave(scope, stream, now, around.pool_id, hold, taken=0)
         return None
-    states = _running(scope)
     slow = grade is Grade.SLOWED
-    picked, full = _pick(scope, stream, now, states, SLOW_MESSAGES if slow else MOST)
+    picked, full = _pick(scope, stream, now, around.running or [], SLOW_MESSAGES if slow else MOST)
     fit = _drop_unfit(scope, stream, now, picked)
-    lease_id = session(scope).execute(sa.text("SELECT posthouse_id()")).scalar_one()
     # The ledger's rows are everybody's: they are locked last and for the shortest time.
-    grant = reserve(scope, lease_id=lease_id, wanted=len(fit)) if fit else None
+    grant = reserve(scope, lease_id=around.lease_id, wanted=len(fit)) if fit else None
     taken = fit[: grant.amount] if grant else []
-    hold = _quota_hold(grant.binding, now) if grant and grant.binding else Hold("slowed", now + SLOW_GAP) if slow and taken else None
-    _tell_campaigns(scope, states, taken, fit[len(taken) :], grant.binding if grant else None)
-    _leave(scope, stream, now, pool_id, hold, taken=len(taken), more=full)
+    hold = _quota_hold(grant.binding) if grant and grant.binding else Hold("slowed", now + SLOW_GAP) if slow and taken else None
+    _tell_campaigns(scope, around.waiting or [], taken, fit[len(taken) :], grant.binding if grant else None)
+    _leave(scope, stream, now, around.pool_id, hold, taken=len(taken), more=full)
     if not taken:
         return None
-    return _lease(scope, stream, now, pool_id, place, lease_id, taken)
+    return _lease(scope, stream, now, around.pool_id, place, around.lease_id, taken)
 
 
-def _standing_hold(scope: Scope, stream: str, pool_id: int | None, grade: Grade, now: datetime) -> Hold | None:
-    state = session(scope).execute(_TENANT, {"reseller": scope.reseller, "tenant": scope.tenant}).scalar_one_or_none()
-    if state not in MAY_SEND:
+def _standing_hold(scope: Scope, stream: str, around: Any, grade: Grade, now: datetime) -> Hold | None:
+    if around.state not in MAY_SEND:
         return Hold("account", now + LOOK_AGAIN)
     if grade.lasts:
         return Hold(grade.word, now + LOOK_AGAIN)
     if grade is Grade.SLOWED and (until := turns.held_until(scope, stream=stream, by="slowed")) is not None and until > now:
         return Hold("slowed", until)
-    return Hold("no_pool", now + LOOK_AGAIN) if pool_id is None else None
+    return Hold("no_pool", now + LOOK_AGAIN) if around.pool_id is None else None
 
 
-def _running(scope: Scope) -> dict[int, str]:
-    return {row.id: row.state for row in session(scope).execute(_CAMPAIGNS, {"tenant": scope.tenant})}
-
-
-def _pick(scope: Scope, stream: str, now: datetime, states: Mapping[int, str], most: int) -> tuple[list[Any], bool]:
+def _pick(scope: Scope, stream: str, now: datetime, campaigns: Sequence[int], most: int) -> tuple[list[Any], bool]:
     """Lock due messages: single ones first, then those of running campaigns, in turn from a place that moves."""
     values = {"tenant": scope.tenant, "stream": stream, "now": now}
-    picked = list(session(scope).execute(_PICK_SINGLE, {**values, "size": most}))
-    campaigns = list(states)
+    picked = rows(scope, _PICK_SINGLE, {**values, "size": most})
     shift = now.microsecond % len(campaigns) if campaigns else 0
-    for campaign in [*campaigns[shift:], *campaigns[:shift]]:
+    # Campaigns are marketing; nothing of theirs is ever looked for on another stream.
+    for campaign in [*campaigns[shift:], *campaigns[:shift]] if stream == "marketing" else []:
         if len(picked) >= most:
             break
-        picked += session(scope).execute(_PICK_CAMPAIGN, {**values, "campaign": campaign, "size": most - len(picked)})
+        picked += rows(scope, _PICK_CAMPAIGN, {**values, "campaign": campaign, "size": most - len(picked)})
     return picked, len(picked) >= most
 
 
@@ -183,26 +177,24 @@ def _drop_unfit(scope: Scope, stream: str, now: datetime, picked: Sequence[Any])
     return [row for row in fit if row.id not in kept_away]
 
 
-def _drop(scope: Scope, now: datetime, rows: Sequence[Any], state: str, reason: str) -> None:
-    if not rows:
+def _drop(scope: Scope, now: datetime, unfit: Sequence[Any], state: str, reason: str) -> None:
+    if not unfit:
         return
-    values = {"tenant": scope.tenant, "ids": [row.id for row in rows], "state": state, "reason": reason, "now": now}
-    session(scope).execute(_DROP, values)
-    session(scope).execute(_DROP_EVENTS, values)
-    tallies = [Tally(campaign_id=row.campaign_id, kind=state, at=now, domain=row.domain) for row in rows if row.campaign_id is not None]
+    ids = array(row.id for row in unfit)
+    rows(scope, _DROP, {"tenant": scope.tenant, "ids": ids, "state": state, "reason": reason, "now": now})
+    tallies = [Tally(campaign_id=row.campaign_id, kind=state, at=now, domain=row.domain) for row in unfit if row.campaign_id is not None]
     if tallies:
         counting.add(scope, tallies)
 
 
-def _quota_hold(binding: Binding, now: datetime) -> Hold:
-    del now
+def _quota_hold(binding: Binding) -> Hold:
     return Hold(f"{binding.layer}:{binding.period}", binding.resumes_at)
 
 
-def _tell_campaigns(scope: Scope, states: Mapping[int, str], taken: Sequence[Any], left: Sequence[Any], binding: Binding | None) -> None:
+def _tell_campaigns(scope: Scope, held: Sequence[int], taken: Sequence[Any], left: Sequence[Any], binding: Binding | None) -> None:
     """Show at the campaigns that a limit binds, which and until when, or that it does so no more."""
     waiting = {row.campaign_id for row in left if row.campaign_id is not None}
-    going = {row.campaign_id for row in taken if states.get(row.campaign_id) == "waiting"} - waiting
+    going = {row.campaign_id for row in taken if row.campaign_id in held} - waiting
     if going:
         note_sending(scope, campaign_ids=sorted(going))
     if waiting and binding is not None:
@@ -224,36 +216,25 @@ def _leave(scope: Scope, stream: str, now: datetime, pool_id: int | None, hold: 
     elif more:
         due = now
     else:
-        values = {"tenant": scope.tenant, "stream": stream, "now": now}
-        due = session(scope).execute(_NEXT_DUE, values).scalar_one()
+        due = rows(scope, _NEXT_DUE, {"tenant": scope.tenant, "stream": stream, "now": now})[0].due
     turns.after_turn(scope, stream=stream, due_at=due, pool_id=pool_id, share=taken / MOST, hold=hold)
 
 
-def _lease(scope: Scope, stream: str, now: datetime, pool_id: int, place: Place, lease_id: int, rows: Sequence[Any]) -> Claimed:
+def _lease(scope: Scope, stream: str, now: datetime, pool_id: int, place: Place, lease_id: int, taken: Sequence[Any]) -> Claimed:
     until = now + UNTIL
-    ids = [row.id for row in rows]
     values = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream, "pool": pool_id, "now": now, "until": until}
-    values |= {"id": lease_id, "lease": lease_id, "ids": ids, "host": place.host, "worker": place.worker, "messages": len(ids)}
-    values["ends"] = now + HORIZONS[stream]
-    live = session(scope)
-    live.execute(_LEASE, values)
-    live.execute(_MARK, values)
-    cards = _cards(scope, rows)
+    values |= {"lease": lease_id, "host": place.host, "worker": place.worker, "messages": len(taken), "ends": now + HORIZONS[stream]}
+    rows(scope, _LEASE, {**values, "ids": array(row.id for row in taken)})
     made = journal.create(place.folder, scope.tenant, lease_id, int(until.timestamp()), reseller_id=scope.reseller)
-    return Claimed(scope=scope, lease_id=lease_id, stream=stream, pool_id=pool_id, journal=made, cards=cards)
+    return Claimed(scope=scope, lease_id=lease_id, stream=stream, pool_id=pool_id, journal=made, cards=tuple(map(_card, taken)))
 
 
-def _cards(scope: Scope, rows: Sequence[Any]) -> tuple[Card, ...]:
-    wanted = [row.contact_id for row in rows if row.fields is None and row.contact_id is not None]
-    found = {row.id: row.fields for row in session(scope).execute(_FIELDS, {"tenant": scope.tenant, "ids": wanted})} if wanted else {}
-    return tuple(
-        Card(
-            id=row.id,
-            revision_id=row.revision_id,
-            campaign_id=row.campaign_id,
-            recipient=row.recipient,
-            created_at=row.created_at,
-            fields={"email": row.recipient, **(row.fields if row.fields is not None else found.get(row.contact_id, {}))},
-        )
-        for row in rows
+def _card(row: Any) -> Card:
+    return Card(
+        id=row.id,
+        revision_id=row.revision_id,
+        campaign_id=row.campaign_id,
+        recipient=row.recipient,
+        created_at=row.created_at,
+        fields={"email": row.recipient, **row.fields},
     )

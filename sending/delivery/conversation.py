@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from posthouse.sending.delivery.channel import DOT_SECONDS, Channel, Gone, Lost, Pace
 from posthouse.sending.delivery.wire import Reply, Unspeakable, envelope
@@ -20,8 +20,7 @@ _DATA = b"DATA\r\n"
 _NO_PIPELINING = re.compile(r"pipelin|synchroni[sz]", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """A composed message. `data` has CRLF line ends, is dot-stuffed, ends in CRLF and lacks the final dot."""
 
     message_id: int
@@ -54,8 +53,8 @@ class Feed(Protocol):
     def lose(self, letter: Letter, why: str) -> None:
         """Note that the body left and no reply came: unknown."""
 
-    def give_back(self, letter: Letter, why: str) -> None:
-        """Take back a letter that was certainly not sent."""
+    def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
+        """Take back a letter that was certainly not sent; `tried`: the server may have heard of it."""
 
 
 class Ended(StrEnum):
@@ -97,6 +96,7 @@ class _Conversation:
         self._most = most
         self._now: _InHand | None = None
         self._ahead: _InHand | None = None
+        self._beyond: _InHand | None = None
         self._body_out = False
         self._heard = False  # the server has answered at least one envelope of ours
 
@@ -107,7 +107,7 @@ class _Conversation:
                 end = await self._one(self._now)
                 if end is not None:
                     return end
-                self._now, self._ahead = self._ahead or self._pull(), None
+                self._now, self._ahead, self._beyond = self._ahead or self._pull(), self._beyond, None
         except Gone as gone:
             return self._over(gone)
         spent = self._channel.begun >= self._most
@@ -131,8 +131,8 @@ class _Conversation:
         """Bring one letter to its end; None means go on with the next."""
         if not hand.written and self._channel.pace > Pace.PLAIN:
             self._channel.write(self._open(hand), replies=3 + hand.reset)
-        # Composing the next while the server thinks about this one.
-        self._ahead = self._pull()
+        if self._ahead is None:
+            self._ahead = self._pull()
         refusal = await (self._grouped(hand) if hand.written else self._stepwise(hand))
         self._heard = True
         if refusal is None:
@@ -205,6 +205,9 @@ class _Conversation:
             self._channel.write(hand.letter.data + FINAL_DOT + self._open(ahead), replies=4)
         else:
             self._channel.write(hand.letter.data + FINAL_DOT, replies=1)
+        if ahead is not None:
+            # Composed while the server thinks: what is made between a reply and the next body costs a whole connection time.
+            self._beyond = self._pull()
         reply = await self._channel.reply(DOT_SECONDS)
         self._body_out = False
         return self._finish(hand, _checked("dot", reply)[1], "dot")
@@ -230,10 +233,10 @@ class _Conversation:
         return End(Ended.GONE, gone.detail, slow_down=suspicious and self._channel.pace > Pace.PLAIN)
 
     def _return_all(self, why: str) -> None:
-        for hand in (self._now, self._ahead):
+        for hand in (self._now, self._ahead, self._beyond):
             if hand is not None:
-                self._feed.give_back(hand.letter, why)
-        self._now = self._ahead = None
+                self._feed.give_back(hand.letter, why, tried=hand.written)
+        self._now = self._ahead = self._beyond = None
 
 
 def _first_refusal(mail: Reply, rcpt: Reply, data: Reply) -> tuple[str, Reply] | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from posthouse.platform import clock, logs
@@ -18,14 +18,16 @@ from posthouse.sending.delivery.wire import Reply
 
 # A letter that comes back so often without its body having left is put off like a deferred one.
 TRIES = 3
+AT_ONCE = 8  # composed and signed in one go; while that lasts the loop hears nothing, some milliseconds
+LOW_WATER = 100  # fewer messages than this waiting at a desk are news to whoever claims
 _MARKS = {Verdict.SENT: Mark.SENT, Verdict.DEFERRED: Mark.DEFERRED, Verdict.REFUSED: Mark.REFUSED}
 
 
 class Composes(Protocol):
     """What makes a revision's messages."""
 
-    def compose(self, card: MessageCard) -> Composed:
-        """Make one message. Raises: RenderFailed."""
+    def compose_all(self, cards: Sequence[MessageCard]) -> list[Composed | RenderFailed]:
+        """Make messages; one that can't be made gives its failure in its place."""
 
 
 class Consignment:
@@ -39,6 +41,7 @@ class Consignment:
         self.halted_all = False
         self.done = asyncio.Event()
         self._waiting = deque(claimed.cards)
+        self._made: deque[Letter] = deque()
         self._composers = composers
         self._cards = {card.id: card for card in claimed.cards}
         self._tries: dict[int, int] = {}
@@ -47,7 +50,7 @@ class Consignment:
     @property
     def waiting(self) -> int:
         """How many messages still wait for a connection."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._made)
 
     def equip(self, composers: Mapping[int, Composes | str]) -> None:
         """Give it what makes its messages; a text instead of a composer says why a revision can't be sent."""
@@ -56,6 +59,7 @@ class Consignment:
     def release(self) -> None:
         """Send no more of it; what is out comes to its end."""
         self._waiting.clear()
+        self._made.clear()
         self._look()
 
     def may_go(self, card: Card) -> bool:
@@ -64,29 +68,37 @@ class Consignment:
 
     def pull(self) -> Letter | None:
         """Return the next letter that can be made and may go; messages that can't get their outcome at once."""
-        while self._waiting:
-            card = self._waiting.popleft()
-            if not self.may_go(card):
+        while self._made or self._waiting:
+            if not self._made:
+                self._make()
                 continue
-            letter = self._compose(card)
-            if letter is not None:
+            letter = self._made.popleft()
+            if self.may_go(self._cards[letter.message_id]):
                 self._out += 1
                 return letter
         self._look()
         return None
 
-    def _compose(self, card: Card) -> Letter | None:
-        composer = self._composers[card.revision_id]
+    def _make(self) -> None:
+        """Compose the next few of one revision."""
+        cards: list[Card] = []
+        while self._waiting and len(cards) < AT_ONCE and (not cards or self._waiting[0].revision_id == cards[0].revision_id):
+            card = self._waiting.popleft()
+            if self.may_go(card):
+                cards.append(card)
+        if not cards:
+            return
+        composer, now = self._composers[cards[0].revision_id], clock.now()
         if isinstance(composer, str):
-            self._note(Mark.REFUSED, card.id, Reply(0, None, composer), COMPOSE)
-            return None
-        message = MessageCard(message_id=card.id, recipient=card.recipient, at=clock.now(), fields=card.fields)
-        try:
-            made = composer.compose(message)
-        except RenderFailed as failure:
-            self._note(Mark.REFUSED, card.id, Reply(0, None, failure.reason), COMPOSE)
-            return None
-        return Letter(card.id, made.return_path, made.recipient, made.size, made.data)
+            for card in cards:
+                self._note(Mark.REFUSED, card.id, Reply(0, None, composer), COMPOSE)
+            return
+        made = composer.compose_all([MessageCard(message_id=c.id, recipient=c.recipient, at=now, fields=c.fields) for c in cards])
+        for card, one in zip(cards, made, strict=True):
+            if isinstance(one, RenderFailed):
+                self._note(Mark.REFUSED, card.id, Reply(0, None, one.reason), COMPOSE)
+            else:
+                self._made.append(Letter(card.id, one.return_path, one.recipient, one.size, one.data))
 
     def begin(self, letter: Letter, route_id: int) -> bool:
         """Note the intent; False when the body must stay here."""
@@ -113,9 +125,9 @@ class Consignment:
         self._written(lambda: self.claimed.journal.unknown(letter.message_id, why))
         self._returned()
 
-    def give_back(self, letter: Letter, why: str) -> None:
+    def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
         """Take back what certainly wasn't sent, to try it again on another connection."""
-        tries = self._tries[letter.message_id] = self._tries.get(letter.message_id, 0) + 1
+        tries = self._tries[letter.message_id] = self._tries.get(letter.message_id, 0) + tried
         if tries >= TRIES:
             self._note(Mark.DEFERRED, letter.message_id, Reply(0, None, why), "")
         else:
@@ -142,7 +154,7 @@ class Consignment:
         self._look()
 
     def _look(self) -> None:
-        if not self._waiting and not self._out:
+        if not self._waiting and not self._made and not self._out:
             self.done.set()
 
 
@@ -152,6 +164,7 @@ class Desk:
 
     consignments: list[Consignment] = field(default_factory=list)
     work: asyncio.Event = field(default_factory=asyncio.Event)
+    tell_low: Callable[[], None] = lambda: None
 
     @property
     def waiting(self) -> int:
@@ -183,6 +196,8 @@ class RouteFeed:
             letter = consignment.pull()
             if letter is not None:
                 self._owner[letter.message_id] = consignment
+                if self._desk.waiting < LOW_WATER:
+                    self._desk.tell_low()
                 return self._with_preamble(letter)
         self._desk.work.clear()
         return None
@@ -191,7 +206,7 @@ class RouteFeed:
         """Put the route's headers on top, as trace headers are: the letter's signature doesn't cover them."""
         if not self._preamble:
             return letter
-        return replace(letter, data=self._preamble + letter.data, size_bytes=letter.size_bytes + len(self._preamble))
+        return letter._replace(data=self._preamble + letter.data, size_bytes=letter.size_bytes + len(self._preamble))
 
     def begin(self, letter: Letter) -> bool:
         """Pass on; see Consignment."""
@@ -206,7 +221,7 @@ class RouteFeed:
         """Pass on; see Consignment."""
         self._owner.pop(letter.message_id).lose(letter, why)
 
-    def give_back(self, letter: Letter, why: str) -> None:
+    def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
         """Pass on, and have an idle connection look again."""
-        self._owner.pop(letter.message_id).give_back(letter, why)
+        self._owner.pop(letter.message_id).give_back(letter, why, tried=tried)
         self._desk.work.set()

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from posthouse.sending.delivery import hosts
 from posthouse.sending.delivery.wire import Reply
@@ -50,8 +51,7 @@ class Mark(StrEnum):
     UNKNOWN = "U"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The last word about one message. `code` is 0 where no server said anything; `route_id` 0 where none was chosen."""
 
     mark: Mark

@@ -13,9 +13,9 @@ COMPOSE = "compose"  # the stage of a refusal by ourselves: the message can't be
 HORIZONS = {"marketing": retry.MARKETING_HORIZON, "transactional": retry.TRANSACTIONAL_HORIZON}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Held:
-    """A message in a lease, as far as its outcome depends on it."""
+    """A message in a lease, as far as its outcome depends on it; in the order of the columns that settlement reads."""
 
     id: int
     stream: str
@@ -33,7 +33,7 @@ class Held:
         return self.expires_at or self.created_at + HORIZONS[self.stream]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outcome:
     """What it becomes. `used`: it counts against the quota. `event` is empty where nothing happened that is worth telling."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from posthouse.platform import clock, logs
@@ -57,9 +57,9 @@ class Way:
 class Outlet:
     """The ways of one pool and the desk that they serve."""
 
-    def __init__(self, pool_id: int, logins: list[RouteLogin], *, workers: int) -> None:
+    def __init__(self, pool_id: int, logins: list[RouteLogin], *, workers: int, tell_low: Callable[[], None]) -> None:
         self.pool_id = pool_id
-        self.desk = Desk()
+        self.desk = Desk(tell_low=tell_low)
         self.closing = False
         self.ways = [Way(login, max(1, login.card.max_connections // workers)) for login in logins]
         self._leaving: list[Way] = []

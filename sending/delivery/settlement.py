@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import sqlalchemy as sa
-
 from posthouse.platform import clock
-from posthouse.platform.db import session, transaction
+from posthouse.platform.db import transaction
 from posthouse.platform.scope import Scope
+from posthouse.platform.statements import array, rows
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.delivery import turns
-from posthouse.sending.delivery.journal import Record
+from posthouse.sending.delivery.journal import Mark, Record
 from posthouse.sending.delivery.outcomes import Held, Outcome, decide
 from posthouse.sending.standing import services as standing
 from posthouse.tenants.quotas import services as quotas
@@ -31,29 +30,27 @@ class Settled(StrEnum):
     INVISIBLE = "invisible"  # there is no such lease, or its COMMIT is still on its way
 
 
-_LOCK = sa.text("SELECT stream, closed_at FROM lease WHERE tenant_id = :tenant AND id = :lease FOR UPDATE")
-_HELD = sa.text(
+_LOCK = "SELECT stream, closed_at FROM lease WHERE tenant_id = %(tenant)s AND id = %(lease)s FOR UPDATE"
+_HELD = (
     "SELECT id, stream, campaign_id, list_id, domain, email_norm, attempts, created_at, expires_at FROM message"
-    " WHERE tenant_id = :tenant AND lease_id = :lease AND state = 'leased' ORDER BY id FOR UPDATE"
+    " WHERE tenant_id = %(tenant)s AND lease_id = %(lease)s AND state = 'leased' ORDER BY id FOR UPDATE"
 )
-_STOPPED = sa.text("SELECT id FROM campaign WHERE tenant_id = :tenant AND id = ANY (:campaigns) AND state = 'stopped'")
-_WRITE = sa.text(
-    "UPDATE message m SET state = u.state, reason = u.reason, attempts = u.attempts, lease_id = NULL,"
-    " not_before = coalesce(u.not_before, m.not_before), settled_at = CASE WHEN u.state = 'queued' THEN NULL ELSE :now END,"
+_STOPPED = "SELECT id FROM campaign WHERE tenant_id = %(tenant)s AND id = ANY (CAST(%(campaigns)s AS bigint[])) AND state = 'stopped'"
+# The outcomes, what is told of them, and the end of the lease.
+_WRITE = (
+    "WITH u AS MATERIALIZED (SELECT * FROM unnest(CAST(%(ids)s AS bigint[]), CAST(%(states)s AS text[]), CAST(%(reasons)s AS text[]),"
+    " CAST(%(attempts)s AS smallint[]), CAST(%(not_befores)s AS timestamptz[]), CAST(%(routes)s AS bigint[]), CAST(%(codes)s AS smallint[]),"
+    " CAST(%(statuses)s AS text[]), CAST(%(texts)s AS text[]), CAST(%(hards)s AS boolean[]), CAST(%(events)s AS text[]))"
+    " AS u (id, state, reason, attempts, not_before, route_id, code, status, text, hard, event)),"
+    " told AS (INSERT INTO message_event (tenant_id, message_id, kind, at, code, text)"
+    " SELECT %(tenant)s, u.id, u.event, %(now)s, u.code, coalesce(nullif(u.text, ''), u.reason) FROM u WHERE u.event <> ''),"
+    " closed AS (UPDATE lease SET closed_at = %(now)s, closed_by = %(by)s WHERE tenant_id = %(tenant)s AND id = %(lease)s)"
+    " UPDATE message m SET state = u.state, reason = u.reason, attempts = u.attempts, lease_id = NULL,"
+    " not_before = coalesce(u.not_before, m.not_before), settled_at = CASE WHEN u.state = 'queued' THEN NULL ELSE %(now)s END,"
     " route_id = coalesce(u.route_id, m.route_id), reply_code = coalesce(u.code, m.reply_code),"
     " reply_status = coalesce(u.status, m.reply_status), reply_text = coalesce(u.text, m.reply_text), hard = m.hard OR u.hard"
-    " FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:attempts AS smallint[]),"
-    " CAST(:not_befores AS timestamptz[]), CAST(:routes AS bigint[]), CAST(:codes AS smallint[]), CAST(:statuses AS text[]),"
-    " CAST(:texts AS text[]), CAST(:hards AS boolean[]))"
-    " AS u (id, state, reason, attempts, not_before, route_id, code, status, text, hard)"
-    " WHERE m.tenant_id = :tenant AND m.id = u.id"
+    " FROM u WHERE m.tenant_id = %(tenant)s AND m.id = u.id"
 )
-_EVENTS = sa.text(
-    "INSERT INTO message_event (tenant_id, message_id, kind, at, code, text) SELECT :tenant, u.id, u.kind, :now, u.code, u.text"
-    " FROM unnest(CAST(:ids AS bigint[]), CAST(:kinds AS text[]), CAST(:codes AS smallint[]), CAST(:texts AS text[]))"
-    " AS u (id, kind, code, text)"
-)
-_CLOSE = sa.text("UPDATE lease SET closed_at = :now, closed_by = :by WHERE tenant_id = :tenant AND id = :lease")
 
 
 def settle(scope: Scope, *, lease_id: int, word: Callable[[int], Record | None], by: str) -> Settled:
@@ -63,39 +60,34 @@ def settle(scope: Scope, *, lease_id: int, word: Callable[[int], Record | None],
 
 
 def _settle(scope: Scope, lease_id: int, word: Callable[[int], Record | None], by: str) -> Settled:
-    live, now = session(scope), clock.now()
+    now = clock.now()
     keys = {"tenant": scope.tenant, "lease": lease_id}
-    lease = live.execute(_LOCK, keys).one_or_none()
+    lease = next(iter(rows(scope, _LOCK, keys)), None)
     if lease is None:
         return Settled.INVISIBLE
     if lease.closed_at is not None:
         return Settled.BEFORE
-    held = [Held(**row) for row in live.execute(_HELD, keys).mappings()]
-    stopped = _stopped(scope, held)
+    held = [Held(*row) for row in rows(scope, _HELD, keys)]
+    stopped = _stopped(scope, [one for one in held if (last := word(one.id)) is None or last.mark is not Mark.SENT])
     outcomes = [decide(one, word(one.id), now=now, stopped=one.campaign_id in stopped) for one in held]
-    _write(scope, outcomes, now)
+    _write(scope, outcomes, {**keys, "now": now, "by": by})
     _tell(scope, held, outcomes, now)
     _count(scope, lease.stream, outcomes, now)
-    live.execute(_CLOSE, {**keys, "now": now, "by": by})
     _wake(scope, lease.stream, outcomes)
     # The ledger's rows are everybody's: they are locked last and for the shortest time.
     quotas.settle(scope, lease_id=lease_id, used=sum(outcome.used for outcome in outcomes))
     return Settled.DONE
 
 
-def _stopped(scope: Scope, held: Sequence[Held]) -> frozenset[int]:
-    campaigns = {one.campaign_id for one in held if one.campaign_id is not None}
+def _stopped(scope: Scope, unsent: Sequence[Held]) -> frozenset[int]:
+    campaigns = {one.campaign_id for one in unsent if one.campaign_id is not None}
     if not campaigns:
         return frozenset()
-    return frozenset(session(scope).execute(_STOPPED, {"tenant": scope.tenant, "campaigns": sorted(campaigns)}).scalars())
+    return frozenset(row.id for row in rows(scope, _STOPPED, {"tenant": scope.tenant, "campaigns": array(campaigns)}))
 
 
-def _write(scope: Scope, outcomes: Sequence[Outcome], now: datetime) -> None:
-    if not outcomes:
-        return
-    values: dict[str, Any] = {
-        "tenant": scope.tenant,
-        "now": now,
+def _write(scope: Scope, outcomes: Sequence[Outcome], values: Mapping[str, Any]) -> None:
+    columns: dict[str, list[Any]] = {
         "ids": [one.id for one in outcomes],
         "states": [one.state for one in outcomes],
         "reasons": [one.reason for one in outcomes],
@@ -106,19 +98,9 @@ def _write(scope: Scope, outcomes: Sequence[Outcome], now: datetime) -> None:
         "statuses": [one.status for one in outcomes],
         "texts": [one.text for one in outcomes],
         "hards": [one.hard for one in outcomes],
+        "events": [one.event for one in outcomes],
     }
-    session(scope).execute(_WRITE, values)
-    told = [one for one in outcomes if one.event]
-    if told:
-        events = {
-            "tenant": scope.tenant,
-            "now": now,
-            "ids": [one.id for one in told],
-            "kinds": [one.event for one in told],
-            "codes": [one.code for one in told],
-            "texts": [one.text or one.reason for one in told],
-        }
-        session(scope).execute(_EVENTS, events)
+    rows(scope, _WRITE, {**values, **{name: array(column) for name, column in columns.items()}})
 
 
 def _tell(scope: Scope, held: Sequence[Held], outcomes: Sequence[Outcome], now: datetime) -> None:

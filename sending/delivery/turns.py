@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.scope import Actor, Scope, for_tenant
+from posthouse.platform.statements import array, rows
 
 STRIDE = 1_000_000
-_NEXT = sa.text("SELECT o_tenant_id, o_reseller_id FROM sending_next_turn(:stream, :at, CAST(:without AS bigint[]))")
+_NEXT = "SELECT o_tenant_id, o_reseller_id FROM sending_next_turn(%(stream)s, %(at)s, CAST(%(without)s AS bigint[]))"
 _WAKE = sa.text("SELECT sending_wake_lanes(:at)")
-_AFTER = sa.text(
-    "UPDATE lane_tenant SET due_at = :due, pool_id = coalesce(:pool, pool_id), held_by = :held_by, resumes_at = :resumes_at,"
-    " pass = greatest(0, pass - CAST(:back AS bigint) / weight) WHERE tenant_id = :tenant AND stream = :stream"
+_AFTER = (
+    "UPDATE lane_tenant SET due_at = %(due)s, pool_id = coalesce(%(pool)s, pool_id), held_by = %(held_by)s, resumes_at = %(resumes_at)s,"
+    " pass = greatest(0, pass - CAST(%(back)s AS bigint) / weight) WHERE tenant_id = %(tenant)s AND stream = %(stream)s"
 )
 _DUE = sa.text("UPDATE lane_tenant SET due_at = least(due_at, :due) WHERE tenant_id = :tenant AND stream = :stream")
 _HELD = sa.text(
@@ -44,8 +45,8 @@ def scope_for(tenant_id: int, reseller_id: int) -> Scope:
 
 def next_turn(scope: Scope, *, stream: str, without: Sequence[int] = ()) -> Scope | None:
     """Pick the tenant whose turn it is and move it back in the line; None when nobody is due. `without`: pools to leave out."""
-    row = session(scope).execute(_NEXT, {"stream": stream, "at": clock.now(), "without": list(without)}).one_or_none()
-    return None if row is None else scope_for(row.o_tenant_id, row.o_reseller_id)
+    found = rows(scope, _NEXT, {"stream": stream, "at": clock.now(), "without": array(without)})
+    return scope_for(found[0].o_tenant_id, found[0].o_reseller_id) if found else None
 
 
 def wake_lanes(scope: Scope) -> list[str]:
@@ -55,7 +56,8 @@ def wake_lanes(scope: Scope) -> list[str]:
 
 def after_turn(scope: Scope, *, stream: str, due_at: datetime | None, pool_id: int | None, share: float, hold: Hold | None) -> None:
     """Note how a turn went: when the tenant is due again, and which `share` (0 to 1) of a full lease it took."""
-    session(scope).execute(
+    rows(
+        scope,
         _AFTER,
         {
             "tenant": scope.tenant,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 # RFC 5321 section 4.5.3.1.5 allows 512 octets a line; big receivers exceed it with links to their help pages.
 LINE_LIMIT_BYTES = 4_096
 REPLY_LIMIT_BYTES = 65_536
 REPLY_LIMIT_LINES = 200
+SHORT_BYTES = 128
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 # RFC 3463 section 2: class, subject and detail; the class must agree with the code's first digit.
@@ -57,7 +59,10 @@ class ReplyReader:
         replies = []
         start = 0
         while (end := self._pending.find(b"\n", start)) >= 0:
-            reply = self._line(bytes(self._pending[start:end]).rstrip(b"\r"))
+            line = bytes(self._pending[start:end])
+            # Nearly all replies are one line, and the same few again and again.
+            reply = None if self._lines or len(line) > SHORT_BYTES else _one_line(line)
+            reply = reply or self._line(line.rstrip(b"\r"))
             start = end + 1
             if reply is not None:
                 replies.append(reply)
@@ -77,7 +82,7 @@ class ReplyReader:
         if self._lines and code != self._code:
             raise WireError(f"a reply changes its code from {self._code!r} to {code!r}")
         self._code = code
-        self._lines.append(rest.decode("utf-8", "replace"))
+        self._lines.append(_text(rest))
         return None if more == b"-" else self._finish()
 
     def _finish(self) -> Reply:
@@ -85,6 +90,20 @@ class ReplyReader:
         self._lines = []
         self._size = 0
         return reply
+
+
+@lru_cache(512)
+def _one_line(line: bytes) -> Reply | None:
+    """Read a reply of one line; None where it is not that, or not one at all."""
+    found = _LINE.fullmatch(line.rstrip(b"\r"))
+    if found is None or found.group(2) == b"-":
+        return None
+    return make_reply(int(found.group(1)), [_text(found.group(3) or b"")])
+
+
+def _text(rest: bytes) -> str:
+    # No database keeps a NUL in a text.
+    return rest.replace(b"\x00", b"?").decode("utf-8", "replace")
 
 
 def make_reply(code: int, lines: list[str]) -> Reply:

@@ -7,9 +7,10 @@ from posthouse.platform.db import session
 from posthouse.platform.errors import Forbidden, Invalid
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
+from posthouse.platform.statements import rows
 from posthouse.tenants.quotas import permissions
-from posthouse.tenants.quotas.ledger import STATEMENTS, lock_windows, starts
-from posthouse.tenants.quotas.rules import Grant, Layer, Period, Window, grant, window_start
+from posthouse.tenants.quotas.ledger import LOCK_AGAIN, RESERVE, SETTLE, STATEMENTS, lock_windows, starts
+from posthouse.tenants.quotas.rules import Grant, Layer, Period, grant, window_start
 
 MOST = 10**12  # a limit above this is a slip of the finger
 
@@ -55,16 +56,11 @@ def reserve(scope: Scope, *, lease_id: int, wanted: int) -> Grant:
     The windows stay locked until that transaction ends, so do it last. Once a lease. Raises: nothing of ours; a broken
     limit would be the database's CHECK.
     """
-    live, now = session(scope), clock.now()
-    owners = _owners(scope)
-    windows: list[Window] = []
-    for layer, owner in owners:
-        windows += lock_windows(live, layer, owner, now)
-    granted = grant(wanted, windows)
+    now = clock.now()
+    granted = grant(wanted, lock_windows(scope, now))
     if granted.amount > 0:
-        for layer, owner in owners:
-            values = {"owner": owner, "lease": lease_id, "amount": granted.amount, "at": now, **starts(now)}
-            live.execute(STATEMENTS[layer].reserve, values)
+        values = {"reseller": scope.reseller, "tenant": scope.tenant, "lease": lease_id, "amount": granted.amount, "at": now}
+        rows(scope, RESERVE, {**values, **starts(now)})
     return granted
 
 
@@ -73,18 +69,6 @@ def settle(scope: Scope, *, lease_id: int, used: int) -> bool:
 
     Returns False when it was settled before (nothing changes) or never reserved.
     """
-    live, now = session(scope), clock.now()
-    settled = False
-    for layer, owner in _owners(scope):
-        values = {"owner": owner, "lease": lease_id, "used": used, "at": now}
-        row = live.execute(STATEMENTS[layer].settle, values).one_or_none()
-        if row is None:
-            continue
-        amount, month, day, hour = row
-        live.execute(STATEMENTS[layer].put_back, {**values, "amount": amount, "month": month, "day": day, "hour": hour})
-        settled = True
-    return settled
-
-
-def _owners(scope: Scope) -> list[tuple[Layer, int | None]]:
-    return [(Layer.OPERATOR, None), (Layer.RESELLER, scope.reseller), (Layer.TENANT, scope.tenant)]
+    values = {"reseller": scope.reseller, "tenant": scope.tenant, "lease": lease_id, "used": used, "at": clock.now()}
+    rows(scope, LOCK_AGAIN, values)
+    return bool(rows(scope, SETTLE, values)[0].settled)

@@ -12,6 +12,7 @@ from posthouse.platform.app import keyring
 from posthouse.platform.db import session
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
+from posthouse.platform.statements import array, rows
 from posthouse.tenants import permissions
 from posthouse.tenants.suppressions import rules
 from posthouse.tenants.suppressions.models import ResellerSuppression, Suppression
@@ -20,11 +21,13 @@ MAX_ADDRESSES = 10_000
 MAX_PAGE = 500
 
 # One answer for all reaches: the asker learns that an address is suppressed, never at whose wish beyond its own.
-_SUPPRESSED = sa.text(
-    "SELECT address FROM suppression WHERE tenant_id = :tenant AND address = ANY (:names) AND target = ANY (:targets)"
-    " UNION SELECT address FROM reseller_suppression WHERE reseller_id = :reseller AND address = ANY (:addresses)"
-    " UNION SELECT posthouse_platform_suppressed(:addresses)"
+_SUPPRESSED = (
+    "SELECT address FROM suppression WHERE tenant_id = %(tenant)s AND address = ANY (CAST(%(names)s AS text[]))"
+    " AND target = ANY (CAST(%(targets)s AS text[]))"
+    " UNION SELECT address FROM reseller_suppression WHERE reseller_id = %(reseller)s AND address = ANY (CAST(%(addresses)s AS text[]))"
+    " UNION SELECT posthouse_platform_suppressed(CAST(%(addresses)s AS text[]))"
 )
+_ANY_ERASED = "SELECT EXISTS (SELECT 1 FROM suppression WHERE tenant_id = %(tenant)s AND address >= %(low)s AND address < %(high)s) AS any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,18 @@ def suppressed_emails(scope: Scope, emails: Sequence[str], *, stream: str, list_
     if not emails:
         return frozenset()
     erased = _erased_names(scope, emails)
-    found = session(scope).execute(
+    found = rows(
+        scope,
         _SUPPRESSED,
         {
             "tenant": scope.tenant,
             "reseller": scope.reseller,
-            "addresses": list(emails),
-            "names": [*emails, *erased],
-            "targets": rules.targets_that_bind(stream=stream, list_id=list_id),
+            "addresses": array(emails),
+            "names": array([*emails, *erased]),
+            "targets": array(rules.targets_that_bind(stream=stream, list_id=list_id)),
         },
     )
-    return frozenset(erased.get(address, address) for address in found.scalars())
+    return frozenset(erased.get(row.address, row.address) for row in found)
 
 
 def is_suppressed(scope: Scope, email_norm: str, *, stream: str, list_id: int | None = None) -> bool:
@@ -78,6 +82,10 @@ def is_suppressed(scope: Scope, email_norm: str, *, stream: str, list_id: int | 
 
 
 def _erased_names(scope: Scope, emails: Sequence[str]) -> Mapping[str, str]:
+    """Name the addresses as they would stand if they were erased; nothing where the tenant has erased nobody."""
+    low = f"{rules.ERASED}:"
+    if not rows(scope, _ANY_ERASED, {"tenant": scope.tenant, "low": low, "high": f"{rules.ERASED};"})[0].any:
+        return {}
     keys = keyring()
     return {name: email for email in emails for name in rules.erased_names(keys, scope.tenant, email)}
 
@@ -92,8 +100,8 @@ def list_suppressions(scope: Scope, *, prefix: str = "", before: int | None = No
         query = query.where(Suppression.address >= low, Suppression.address < low + "\U0010ffff")
     if before is not None:
         query = query.where(Suppression.id < before)
-    rows = session(scope).scalars(query).all()
-    return SuppressionPage(tuple(map(_card, rows[:limit])), rows[limit - 1].id if len(rows) > limit else None)
+    found = session(scope).scalars(query).all()
+    return SuppressionPage(tuple(map(_card, found[:limit])), found[limit - 1].id if len(found) > limit else None)
 
 
 def suppressions_of(scope: Scope, email_norm: str) -> tuple[SuppressionCard, ...]:
@@ -118,12 +126,12 @@ def list_reseller_suppressions(scope: Scope, *, before: int | None = None, limit
     query = sa.select(ResellerSuppression).order_by(ResellerSuppression.id.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(ResellerSuppression.id < before)
-    rows = session(scope).scalars(query).all()
+    found = session(scope).scalars(query).all()
     cards = tuple(
         SuppressionCard(row.id, row.address, row.reason, row.source, "reseller", None, None, None, row.at, may_lift=True)
-        for row in rows[:limit]
+        for row in found[:limit]
     )
-    return SuppressionPage(cards, rows[limit - 1].id if len(rows) > limit else None)
+    return SuppressionPage(cards, found[limit - 1].id if len(found) > limit else None)
 
 
 def _card(row: Suppression) -> SuppressionCard:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import signal
@@ -20,7 +19,7 @@ from services import services
 from sqlalchemy.engine import make_url
 from world import World
 
-from posthouse.platform import clock, scheduler
+from posthouse.platform import clock, loops, scheduler
 from posthouse.platform.db import db, dispose_after_fork, session, transaction
 from posthouse.platform.embedded.server import Running
 from posthouse.sending.content.cards import Composed
@@ -45,7 +44,10 @@ VICTIMS = {"process": 90, "sink": 5, "redis": 3, "postgres": 2}
 class Tiny:
     """Composes the least that is a message."""
 
-    def compose(self, card):
+    def compose_all(self, cards):
+        return [self._compose(card) for card in cards]
+
+    def _compose(self, card):
         data = f"To: {card.recipient}\r\nMessage-ID: <{card.message_id}@x.test>\r\n\r\nhello\r\n".encode()
         return Composed("b@bounce.test", card.recipient, len(data), data)
 
@@ -265,4 +267,4 @@ def _be(app: Flask, role: str) -> None:
         if role == "sweeper":
             sweeper.sweep_folder(hosts.folder())
             return
-        asyncio.run(LaneWorker(app, role, clock.monotonic() + 3_600, load=_tiny).run())
+        loops.run(LaneWorker(app, role, clock.monotonic() + 3_600, load=_tiny).run())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from sim_server import Server, Wire, body_for
 
 from posthouse.platform import clock
 from posthouse.platform.scope import Actor, for_tenant
-from posthouse.sending.content.cards import Composed, MessageCard
+from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
 from posthouse.sending.delivery import journal
 from posthouse.sending.delivery.channel import Pace
 from posthouse.sending.delivery.claiming import Card, Claimed
@@ -133,8 +133,11 @@ def _as_held(row: Row) -> Held:
 class Composer:
     """Makes each recipient's one body."""
 
-    def compose(self, card: MessageCard) -> Composed:
-        """Make it."""
+    def compose_all(self, cards: Sequence[MessageCard]) -> list[Composed | RenderFailed]:
+        """Make them."""
+        return [self._compose(card) for card in cards]
+
+    def _compose(self, card: MessageCard) -> Composed:
         data = body_for(card.recipient)
         return Composed(return_path=f"b{card.message_id}@bounce.test", recipient=card.recipient, size=len(data), data=data)
 
@@ -271,6 +274,7 @@ class World:
         limit = self.chance.choice([count * 50, count, max(0, count - 2)])
         self.database = Database(self.chance, limit, self.chance.choice([0.0, 0.05, 0.2]))
         self.kills = self.lost = 0
+        self.resting = False  # nothing dies any more
         self._leases = 100
         self._workers = [Worker(self) for _ in range(self.chance.randint(1, 2))]
         for number in range(1, count + 1):
@@ -324,6 +328,7 @@ class World:
         while self.database.on_the_way:
             self._arrive()
         self.server.mood = self.database.trouble = self.haste = 0.0
+        self.resting = True
         for _ in range(4):
             moving.move(seconds=COMMIT_SECONDS + 1)
             self._sweep()
@@ -359,7 +364,7 @@ class World:
                 continue
             if not done:
                 done = clock.now().timestamp() > replay.until
-            if done and self.chance.random() > 0.1:
+            if done and (self.resting or self.chance.random() > 0.1):
                 found.journal.remove()
             else:
                 found.journal.close()

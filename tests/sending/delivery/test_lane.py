@@ -228,10 +228,9 @@ def test_a_letter_that_cannot_be_made_fails_alone(post, world):
     """Its reason is kept; its neighbours leave."""
 
     class Picky(Tiny):
-        def compose(self, card):
-            if card.recipient == "r2@x.test":
-                raise RenderFailed("subject_empty", "The subject is empty for this contact.")
-            return super().compose(card)
+        def compose_all(self, cards):
+            refusal = RenderFailed("subject_empty", "The subject is empty for this contact.")
+            return [refusal if card.recipient == "r2@x.test" else one for card, one in zip(cards, super().compose_all(cards), strict=True)]
 
     async def go():
         async with Relay() as relay:

@@ -1,0 +1,165 @@
+"""Sending, everything included: claim, render, sign, SMTP, results in PostgreSQL; against OpenSSL's and smtp-source's rates."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+
+import instant
+import sqlalchemy as sa
+from bench_yard import FIELDS, BenchYard, Customer, MemoryWatch, bench_yard, cpu_seconds, until
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from posthouse.platform import clock
+from posthouse.platform.db import session, transaction
+from posthouse.sending.campaigns import composers
+from posthouse.sending.content.cards import MessageCard
+
+CONNECTIONS = 10
+DELAY_MS = 20
+WARM_UP = 1_000
+OTHER_TENANTS = 1_000
+MESSAGES_OF_OTHERS = 100
+SIGNS = 4_000
+_OTHERS = sa.text(
+    "INSERT INTO message (tenant_id, revision_id, recipient, email_norm, domain, stream, state, not_before, created_at, settled_at)"
+    " SELECT :tenant, 1, 'p' || n || '@x.example', 'p' || n || '@x.example', 'x.example', 'marketing', 'sent', now(), now(), now()"
+    " FROM generate_series(1, CAST(:count AS integer)) AS n"
+)
+
+
+@dataclass
+class Run:
+    """What one campaign showed. Rates are between the first and the last result in PostgreSQL."""
+
+    recipients: int
+    per_s: float
+    first_message_s: float
+    worker_us: float
+    postgres_us: float
+    worker_rss_mb: float
+    letter_bytes: int
+
+    @property
+    def per_cpu_s(self) -> float:
+        return 1e6 / self.worker_us
+
+
+def run(yard: BenchYard, name: str, *, recipients: int, port: int, sign: bool = True) -> Run:
+    """Send one campaign with fresh workers that have warmed up on a small one."""
+    pool_id = yard.pool(port, connections=CONNECTIONS)
+    warm = yard.customer(f"warm-{name}", people=WARM_UP, pool_id=pool_id)
+    shop = yard.customer(name, people=recipients, pool_id=pool_id)
+    with yard.senders(SIGN_MAIL="yes" if sign else "no") as senders, MemoryWatch(senders) as memory:
+        _send(warm, WARM_UP)
+        workers, database = cpu_seconds(senders), cpu_seconds([yard.postgres_pid])
+        first_s, seconds, counted = _send(shop, recipients)
+        workers, database = cpu_seconds(senders) - workers, cpu_seconds([yard.postgres_pid]) - database
+    each = 1e6 / recipients
+    made = Run(recipients, counted / seconds, first_s, workers * each, database * each, memory.most_mb, letter_bytes(shop))
+    sys.stderr.write(f"{name}: {made}\n")
+    return made
+
+
+def _send(shop: Customer, recipients: int) -> tuple[float, float, int]:
+    """Start a campaign and wait for its end; returns seconds to the first results, seconds from there, and how many in those."""
+    campaign = shop.draft_campaign()
+    began = time.monotonic()
+    shop.start(campaign)
+    until(lambda: shop.done(campaign), seconds=60, what="nothing was sent")
+    at_first, first = shop.done(campaign), time.monotonic()
+    until(lambda: shop.done(campaign) >= recipients, seconds=60 + recipients / 100, what="the campaign does not end", every=0.05)
+    return first - began, time.monotonic() - first, recipients - at_first
+
+
+def openssl_signs_per_s() -> float:
+    """Return how often `cryptography` signs with RSA-2048 in one CPU second."""
+    key, data = rsa.generate_private_key(65537, 2048), b"x" * 1_200
+    padding, digest = PKCS1v15(), SHA256()
+    began = time.process_time()
+    for _ in range(SIGNS):
+        key.sign(data, padding, digest)
+    return SIGNS / (time.process_time() - began)
+
+
+def letter_bytes(shop: Customer) -> int:
+    """Return what one message of the letter weighs."""
+    card = MessageCard(message_id=1, recipient="person1@big1.example", at=clock.now(), fields=dict.fromkeys(FIELDS, "Jörg"))
+    with transaction(shop.scope) as live:
+        revision = live.execute(sa.text("SELECT max(id) FROM campaign_revision WHERE tenant_id = :tenant"), {"tenant": shop.scope.tenant})
+        return composers.load(shop.scope, int(revision.scalar_one())).compose(card).size
+
+
+def add_others(yard: BenchYard, count: int) -> None:
+    """Fill the database with other tenants that have sent before."""
+    for number in range(count):
+        scope = yard.tenant(f"other {number}")
+        with transaction(scope):
+            session(scope).execute(_OTHERS, {"tenant": scope.tenant, "count": MESSAGES_OF_OTHERS})
+
+
+def measure(given: argparse.Namespace) -> dict[str, object]:
+    """Do all measurements in one run."""
+    most = given.recipients
+    with bench_yard(workers=given.workers) as yard:
+        add_others(yard, given.tenants)
+        before = openssl_signs_per_s()
+        with instant.sink() as port:
+            signed = run(yard, "signed", recipients=most, port=port)
+            signs = (before + openssl_signs_per_s()) / 2
+            source = [_source(port, given, signed.letter_bytes)]
+            unsigned = run(yard, "unsigned", recipients=most, port=port, sign=False)
+            source.append(_source(port, given, signed.letter_bytes))
+            sizes = [run(yard, f"size-{size}", recipients=size, port=port, sign=False) for size in (most // 10, most * 10) if given.sizes]
+        with instant.sink(delay_ms=DELAY_MS) as port:
+            latency = run(yard, "latency", recipients=min(most, 10_000), port=port)
+    by_size = sorted([*sizes, unsigned], key=lambda one: one.recipients)
+    return {
+        "signed_per_cpu_s": round(signed.per_cpu_s),
+        "openssl_signs_per_s": round(signs),
+        "signed_ratio": round(signed.per_cpu_s / signs, 3),
+        "unsigned_per_s": round(unsigned.per_s),
+        "smtp_source_per_s": round(sum(source) / len(source)),
+        "unsigned_ratio": round(unsigned.per_s * len(source) / sum(source), 3),
+        "latency20_per_s": round(latency.per_s),
+        "first_message_s": round(by_size[-1].first_message_s, 2),
+        "worker_rss_mb": round(max(one.worker_rss_mb for one in (signed, latency, *by_size))),
+        "by_size": [
+            {
+                "recipients": one.recipients,
+                "per_s": round(one.per_s),
+                "worker_us": round(one.worker_us),
+                "postgres_us": round(one.postgres_us),
+            }
+            for one in by_size
+        ],
+        "signed_per_s": round(signed.per_s),
+        "letter_bytes": signed.letter_bytes,
+        "sink": "smtp-sink" if instant.program("smtp-sink") else "own",
+        "source": "smtp-source" if instant.program("smtp-source") else "own",
+    }
+
+
+def _source(port: int, given: argparse.Namespace, size: int) -> float:
+    return instant.source_per_s(port, messages=min(20_000, given.recipients), size=size, sessions=CONNECTIONS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./dev bench send", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.add_argument("--recipients", type=int, default=100_000, help="of the campaigns; the series goes from a tenth to ten times of it")
+    parser.add_argument("--tenants", type=int, default=OTHER_TENANTS, help="others in the database")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes of the lane")
+    parser.add_argument("--no-sizes", dest="sizes", action="store_false", help="leave the series out")
+    given = parser.parse_args()
+    figures = measure(given)
+    sys.stdout.write(json.dumps(figures) + "\n" if given.json else "".join(f"{name}: {value}\n" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()
