@@ -39,7 +39,7 @@ class Service(Protocol):
 class _Patience:
     """When something that died may be started again: not too soon after it last died, and ever later while it dies young."""
 
-    pause: float = FIRST_PAUSE
+    pause: float = field(default_factory=lambda: FIRST_PAUSE)
     started: float = 0.0
     start_at: float = 0.0
 

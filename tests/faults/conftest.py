@@ -39,7 +39,7 @@ def seed(request):
 @pytest.fixture
 def figures(request, seed):
     """Print what a run found; `keep` puts it where `./dev faults-report` finds it."""
-    began = clock.now()
+    began, versions = clock.now(), _versions()  # what is run, not what is there when it ends
 
     def tell(found, *, keep=False):
         request.config.stash[LINES].append(json.dumps(found))
@@ -47,7 +47,7 @@ def figures(request, seed):
         if keep:
             KEPT.mkdir(parents=True, exist_ok=True)
             seconds = round((clock.now() - began).total_seconds())
-            kept = {"at": began.strftime("%Y-%m-%d %H:%M"), "seed": seed, "seconds": seconds, "versions": _versions(), **found}
+            kept = {"at": began.strftime("%Y-%m-%d %H:%M"), "seed": seed, "seconds": seconds, "versions": versions, **found}
             (KEPT / f"{began:%Y%m%dT%H%M%S}-{seed}.json").write_text(json.dumps(kept, indent=1))
 
     return tell

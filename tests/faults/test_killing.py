@@ -66,7 +66,7 @@ def _check_ledger(yard):
                 assert window[1] == 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_three_hundred_kills(yard, kills, figures):
     """300 times kill -9 under load of workers, scheduler, Redis, PostgreSQL and the server they send to: part of every run."""
     yard.fire(kills or 300, ROLES)
