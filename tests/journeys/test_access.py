@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import places
 import pytest
 from axe_playwright_python import base as axe
@@ -63,3 +65,11 @@ def test_no_kind_of_page_shuts_anybody_out(served, chrome):
             wrong += _examine(page, who + path)
         context.close()
     assert wrong == []
+
+
+def test_every_page_is_on_the_list_of_what_is_looked_at(served):
+    """Whoever adds a page adds its address, and something to show on it."""
+    plain = re.compile(r"<[^>]+>|\{[^}]+\}")
+    listed = {plain.sub("*", path) for path in (*places.VISITOR, *places.TENANT, *places.RESELLER, *places.OPERATOR)}
+    pages = {plain.sub("*", rule.rule) for rule in served.web.url_map.iter_rules() if "GET" in rule.methods}
+    assert sorted(path for path in pages - listed if not path.startswith(places.NO_PAGES)) == []

@@ -50,6 +50,7 @@ from posthouse.tenants.lists import services as lists
 from posthouse.tenants.people import services as people
 from posthouse.tenants.quotas import services as quotas
 from posthouse.tenants.suppressions import services as suppressions
+from posthouse.webui.webhooks import services as webhooks
 
 Say = Callable[[str], str]
 NAMES = ("Ada", "Björn", "Chloé", "Dmitri", "Eszter", "Fatima", "Giorgos", "Hanna", "İlker", "Jürgen", "Katarzyna", "Łukasz")
@@ -118,6 +119,14 @@ class _Furnisher:
                 "key",
                 keys.issue(self.scope, name=self.say("Shop server"), permissions=["contacts:read"], registry=house().permissions)[0],
             )
+
+    def webhooks(self) -> None:
+        """One whose test was noted and waits to be told."""
+        with self.web.app_context(), transaction(self.scope):
+            url = "https://hooks.example.com/in?of=shop"
+            made, _secret = webhooks.create_endpoint(self.scope, url=url, kinds=["message.bounced"], label=self.say("Shop"))
+            self.note("whk", made)
+            self.note("whd", webhooks.send_test(self.scope, made))
 
     def imports(self) -> None:
         """One that is over, with refused rows, and one that waits for its columns to be checked."""
@@ -205,7 +214,7 @@ class _Furnisher:
         operator = self.world.operator
         with transaction(operator):
             pool_id = self.note("pol", pools.create_pool(operator, name=self.say("shared")))
-            pools.add_route(operator, pool_id=pool_id, name=self.say("relay"), host="127.0.0.1", port=port, tls="none")
+            self.note("rte", pools.add_route(operator, pool_id=pool_id, name=self.say("relay"), host="127.0.0.1", port=port, tls="none"))
             for stream in ("marketing", "transactional"):
                 pools.grant_pool(operator, pool_id=pool_id, reseller_id=self.world.a.id, stream=stream, default=True)
         with transaction(self.scope):
@@ -258,6 +267,7 @@ def furnish(core: Flask, web: Flask, world: World, say: Say = plainly) -> Furnis
     steps = (
         furnisher.people,
         furnisher.keys,
+        furnisher.webhooks,
         furnisher.imports,
         furnisher.domains,
         furnisher.campaigns,

@@ -47,7 +47,11 @@ TENANT = (
     "/places",
     "/plan",
     "/profile",
+    "/sending-health",
     "/suppressions",
+    "/webhooks",
+    "/webhooks/{whk}",
+    "/webhooks/{whk}/deliveries/{whd}",
     "/api/v1/docs",
 )
 # What an account without anything in it shows.
@@ -65,7 +69,9 @@ EMPTY = (
     "/mail",
     "/messages",
     "/plan",
+    "/sending-health",
     "/suppressions",
+    "/webhooks",
 )
 RESELLER = (
     "/",
@@ -74,6 +80,7 @@ RESELLER = (
     "/reseller/people",
     "/reseller/plans",
     "/reseller/pools",
+    "/reseller/sending-health",
     "/reseller/tenants",
     "/reseller/tenants/new",
     "/reseller/tenants/{tnt}",
@@ -85,5 +92,12 @@ OPERATOR = (
     "/operator/mail/{eml_unmatched}",
     "/operator/people",
     "/operator/pools",
+    "/operator/pools/{pol}/routes/new",
+    "/operator/providers",
     "/operator/resellers",
+    "/operator/resellers/{rsl}",
+    "/operator/routes/{rte}",
+    "/operator/sending-health",
 )
+# Addresses that are no pages: parts of pages, files, and what programs ask for.
+NO_PAGES = ("/api/v1/", "/brand/", "/hooks/", "/health/", "/static/", "/imports/*/refused.csv", "/campaigns/*/letter", "/plan/invoices")

@@ -13,7 +13,7 @@ from posthouse.sending.campaigns import queries, report
 from posthouse.sending.campaigns.rules import RUNNING, State
 from posthouse.sending.forecast.queries import forecast_campaign
 from posthouse.tenants.lists import queries as lists
-from posthouse.webui.edge import forms, visit
+from posthouse.webui.edge import forms, htmx, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import page, page_or_part
 
@@ -37,7 +37,10 @@ def show(campaign_id: int) -> Response:
             "forecast": forecast_campaign(scope, campaign_id),
         }
     live = card.state in RUNNING or (card.state is State.PAUSED and figures.totals.get("leased", 0) > 0)
-    return page_or_part("campaigns/report.html", "live", live=live, **values)
+    response = page_or_part("campaigns/report.html", "live", live=live, **values)
+    if htmx.is_partial() and card.state is State.FINISHED:
+        htmx.toast(response, "The campaign is finished: everybody has got it, or the report says why not.")
+    return response
 
 
 @blueprint.get("/campaigns/<pid('cmp'):campaign_id>/recipients")

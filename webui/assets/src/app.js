@@ -40,6 +40,14 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// A refused form that came as a whole page: begin at what is wrong, or have it read out.
+addEventListener("DOMContentLoaded", () => {
+  const wrong = document.querySelector('[aria-invalid="true"]');
+  if (wrong) wrong.focus();
+  const said = document.querySelector("[data-announce]");
+  if (said && !wrong) announce(said.dataset.announce);
+});
+
 document.addEventListener("htmx:afterSwap", (event) => {
   const said = event.detail.target?.querySelector?.("[data-announce]");
   if (said) announce(said.dataset.announce);
