@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Self
 
 import sqlalchemy as sa
 from shops import make_domain
-from world import operator_scope
+from world import PASSWORD, operator_scope
 
-from posthouse.platform.app import Core, create_core
+from posthouse.platform.app import Core, create_core, house
 from posthouse.platform.db import session, transaction
 from posthouse.platform.embedded import postgres, redis
 from posthouse.platform.migrate import migrate
@@ -27,11 +28,15 @@ from posthouse.platform.scope import ALL_PERMISSIONS, Actor, Reach, Scope
 from posthouse.platform.secrets import ensure_key_file, load_keyring
 from posthouse.platform.settings import Settings, environment
 from posthouse.sending.campaigns import services as campaigns
+from posthouse.sending.dkim.keys import DkimKey, make_rsa_key
+from posthouse.sending.domains import services as domains
 from posthouse.sending.pools import services as pools
 from posthouse.tenants.accounts import services as accounts
 from posthouse.tenants.contacts import fields
 from posthouse.tenants.contacts.rules import FieldKind
+from posthouse.tenants.keys import services as keys
 from posthouse.tenants.lists import services as lists
+from posthouse.tenants.people import services as people
 from posthouse.tenants.quotas import services as quotas
 
 FIELDS = ("first_name", "last_name", "city", "plan", "points")
@@ -159,6 +164,16 @@ class BenchYard:
             accounts.set_up_profile(scope, legal_name=name, postal_address="1 Tea Street\n12345 Town")
         return scope
 
+    def key(self, shop: Customer) -> str:
+        """Make an API key of a tenant."""
+        wanted = [name for name, one in house().permissions.items() if one.reach == "tenant" and "owner" in one.roles]
+        with transaction(shop.scope):
+            owner = people.add_member(shop.scope, email="owner@example.com", name="Owner", role="owner", password=PASSWORD)
+        person = replace(shop.scope, actor=Actor("user", owner, "owner@example.com"))
+        # Only the web service may write keys.
+        with create_core(self.settings, process="web").app_context(), transaction(person):
+            return keys.issue(person, name="Program", permissions=wanted, registry=house().permissions)[1]
+
     def customer(self, name: str, *, people: int, pool_id: int) -> Customer:
         """Open a tenant with a list of so many contacts, a verified domain, its pool, and limits that don't bind."""
         scope = self.tenant(name)
@@ -175,11 +190,18 @@ class BenchYard:
         return Customer(scope, made.id, domain.id)
 
 
+@cache
+def _one_key() -> DkimKey:
+    return make_rsa_key()
+
+
 @contextmanager
 def bench_yard(*, workers: int) -> Iterator[BenchYard]:
     """Start PostgreSQL (with everything synced, as in production), Redis, the scheduler and a worker of jobs."""
     data = Path(tempfile.mkdtemp(prefix="posthouse-bench-"))
     data.chmod(0o711)
+    # One key for all domains: making hundreds takes minutes, and none of that is measured.
+    domains.make_rsa_key = _one_key
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, data, ignore_errors=True)
         database, doorbell = postgres.start(data, durable=True), redis.start(data, durable=True)

@@ -25,8 +25,10 @@ _END = b"\r\n.\r\n"
 class Sink(asyncio.Protocol):
     """One connection of the sink."""
 
-    def __init__(self, delay_seconds: float) -> None:
+    def __init__(self, delay_seconds: float, note: int | None = None) -> None:
         self._delay = delay_seconds
+        self._note = note
+        self._recipient = b""
         self._buffer = b""
         self._in_data = False
 
@@ -43,6 +45,8 @@ class Sink(asyncio.Protocol):
             if end < 0:
                 break
             line = self._buffer[:4].upper()
+            if line == b"RCPT":
+                self._recipient = self._buffer[:end].partition(b"<")[2].partition(b">")[0]
             self._buffer = self._buffer[end + (5 if self._in_data else 2) :]
             replies.append(self._answer(line))
         if self._in_data and len(self._buffer) > 4:
@@ -53,6 +57,8 @@ class Sink(asyncio.Protocol):
     def _answer(self, verb: bytes) -> bytes:
         if self._in_data:
             self._in_data = False
+            if self._note is not None:
+                os.write(self._note, b"%s %.6f\n" % (self._recipient, time.monotonic()))
             return b"250 2.0.0 taken"
         if verb == b"DATA":
             self._in_data = True
@@ -113,8 +119,9 @@ class Source(asyncio.Protocol):
             self._done.set_result(None)
 
 
-async def _sink(port: int, delay_seconds: float) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: Sink(delay_seconds), "127.0.0.1", port, backlog=1_000)
+async def _sink(port: int, delay_seconds: float, notes: str) -> None:
+    note = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if notes else None
+    server = await asyncio.get_running_loop().create_server(lambda: Sink(delay_seconds, note), "127.0.0.1", port, backlog=1_000)
     await server.serve_forever()
 
 
@@ -140,29 +147,30 @@ def free_port() -> int:
 
 
 @contextmanager
-def sink(*, delay_ms: int = 0) -> Iterator[int]:
-    """Run a sink, Postfix's where it can do what is asked; gives its port."""
+def sink(*, delay_ms: int = 0, notes: str = "") -> Iterator[int]:
+    """Run a sink, Postfix's where it can do what is asked; gives its port. `notes`: a file for each recipient and when it was taken."""
     port, theirs = free_port(), program("smtp-sink")
-    command = [sys.executable, __file__, "sink", str(port), str(delay_ms)]
-    if theirs and not delay_ms:
+    command = [sys.executable, __file__, "sink", str(port), str(delay_ms), notes]
+    if theirs and not delay_ms and not notes:
         as_whom = ["-u", "nobody"] if os.geteuid() == 0 else []
         command = [theirs, *as_whom, f"127.0.0.1:{port}", "1000"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            _await(port)
+            wait_for(port)
             yield port
         finally:
             process.terminate()
 
 
-def _await(port: int) -> None:
-    end = time.monotonic() + 20
+def wait_for(port: int) -> None:
+    """Wait until somebody listens. Raises: TimeoutError."""
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise TimeoutError("the sink does not listen")
+    raise TimeoutError(f"nobody listens on port {port}")
 
 
 def source_per_s(port: int, *, messages: int, size: int, sessions: int) -> float:
@@ -178,5 +186,5 @@ def source_per_s(port: int, *, messages: int, size: int, sessions: int) -> float
 
 
 if __name__ == "__main__":
-    given = [int(word) for word in sys.argv[2:]]
-    uvloop.run(_sink(given[0], given[1] / 1000) if sys.argv[1] == "sink" else _source(*given))
+    given = [int(word) for word in sys.argv[2:6] if word.isdecimal()]
+    uvloop.run(_sink(given[0], given[1] / 1000, sys.argv[4]) if sys.argv[1] == "sink" else _source(*given))

@@ -1,0 +1,145 @@
+"""Fairness: 200 small tenants beside a huge one in one pool, and how long a single message takes meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import instant
+import psycopg
+from bench_yard import BenchYard, Customer, bench_yard, until
+
+CONNECTIONS = 10
+BIG_IS_AT_WORK = 2_000  # messages of the huge campaign that have left before the small ones start
+SINGLE_EVERY_SECONDS = 0.12  # a key may call ten times a second
+# Tenants whose report shows as sent whatever its campaigns have written so far, none of which is still being written.
+_DONE = (
+    "SELECT tenant_id FROM campaign_count c WHERE facet = 'total' AND kind IN ('recipients', 'sent') AND NOT EXISTS"
+    " (SELECT 1 FROM campaign o WHERE o.tenant_id = c.tenant_id AND o.started_at IS NOT NULL AND o.expanded_at IS NULL)"
+    " GROUP BY tenant_id HAVING sum(count) FILTER (WHERE kind = 'sent') = sum(count) FILTER (WHERE kind = 'recipients')"
+)
+_LETTER = "<p>Your code is 123456. It holds for ten minutes.</p>"
+
+
+class Singles:
+    """Sends a single message over HTTP ten times a second, until told to end."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.called: dict[str, float] = {}
+        self._url = url
+        self._key = key
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._go, daemon=True)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            self._thread.join()
+
+    def _go(self) -> None:
+        while not self._over.wait(SINGLE_EVERY_SECONDS):
+            self.call()
+
+    def call(self) -> None:
+        """Send one; its time begins with the call."""
+        to = f"single{time.monotonic_ns()}@single.example"
+        self.called[to] = time.monotonic()
+        body = {"to": to, "from_address": "shop@single.example.com", "subject": "Your code", "html": _LETTER}
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._url}/api/v1/messages", json.dumps(body).encode(), headers)
+        urllib.request.urlopen(request, timeout=30).close()
+
+
+def finish_seconds(yard: BenchYard, small: list[Customer]) -> list[float]:
+    """Start the small tenants' campaigns one after the other; returns how long each took from its start to its last result."""
+    started: dict[int, float] = {}
+    for shop in small:
+        campaign = shop.draft_campaign()
+        started[shop.scope.tenant] = time.monotonic()
+        shop.start(campaign)
+    ended: dict[int, float] = {}
+    with psycopg.connect(yard.settings.database_url, autocommit=True) as live:
+
+        def look() -> bool:
+            fresh = [tenant for (tenant,) in live.execute(_DONE) if tenant in started and tenant not in ended]
+            ended.update(dict.fromkeys(fresh, time.monotonic()))
+            return len(ended) == len(started)
+
+        until(look, seconds=3_600, what="the small tenants don't finish", every=0.2)
+    return [ended[tenant] - since for tenant, since in started.items()]
+
+
+def waits(singles: Singles, notes: Path) -> list[float]:
+    """Return how long each single message took from the call to the server's acceptance; those not taken yet are missing."""
+    lines = [line.split() for line in notes.read_text().splitlines()] if notes.exists() else []
+    return [float(at) - singles.called[to] for to, at in lines if to in singles.called]
+
+
+def percentile(values: list[float], part: int) -> float:
+    """Return the nearest-rank percentile."""
+    return sorted(values)[max(0, -(-len(values) * part // 100) - 1)]
+
+
+def serve(yard: BenchYard) -> str:
+    """Start the web service; returns its address once it answers."""
+    port = instant.free_port()
+    yard.start("web", "web", WEB_PORT=str(port), PUBLIC_URL=f"http://127.0.0.1:{port}", ALLOW_RESERVED_DOMAINS="yes")
+    instant.wait_for(port)
+    return f"http://127.0.0.1:{port}"
+
+
+def measure(given: argparse.Namespace) -> dict[str, object]:
+    """Let the small ones send alone, then beside the huge one while single messages are sent."""
+    with bench_yard(workers=2) as yard, instant.sink() as port:
+        notes = yard.settings.data / "singles"
+        pool_id = yard.pool(port, connections=CONNECTIONS)
+        small = [yard.customer(f"small{number}", people=given.messages, pool_id=pool_id) for number in range(given.tenants)]
+        big = yard.customer("big", people=given.big, pool_id=pool_id)
+        with instant.sink(notes=str(notes)) as single_port, yard.senders():
+            shop = yard.customer("single", people=1, pool_id=yard.pool(single_port, connections=CONNECTIONS))
+            singles = Singles(serve(yard), yard.key(shop))
+            yard.start("transactional", "worker", "--queue", "transactional")
+            singles.call()
+            until(lambda: waits(singles, notes), seconds=60, what="no single message leaves")
+            singles.called.clear()
+            alone = finish_seconds(yard, small)
+            campaign = big.draft_campaign()
+            big.start(campaign)
+            until(lambda: big.done(campaign) >= min(BIG_IS_AT_WORK, given.big // 10), seconds=120, what="the huge one does not start")
+            with singles.at_work():
+                beside = finish_seconds(yard, small)
+            until(lambda: len(waits(singles, notes)) >= len(singles.called), seconds=60, what="a single message is missing")
+            found, left = waits(singles, notes), given.big - big.done(campaign)
+    return {
+        "small_p95_alone_s": round(percentile(alone, 95), 2),
+        "small_p95_beside_s": round(percentile(beside, 95), 2),
+        "transactional_p99_ms": round(percentile(found, 99) * 1000),
+        "transactional_p50_ms": round(percentile(found, 50) * 1000),
+        "transactional_messages": len(found),
+        "big_left": left,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./dev bench fair", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.add_argument("--tenants", type=int, default=200, help="small tenants")
+    parser.add_argument("--messages", type=int, default=500, help="of each small tenant")
+    parser.add_argument("--big", type=int, default=1_000_000, help="messages of the huge tenant")
+    figures = measure(given := parser.parse_args())
+    sys.stdout.write(json.dumps(figures) + "\n" if given.json else "".join(f"{name}: {value}\n" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()
