@@ -5,6 +5,7 @@ import sys
 import time
 
 import letters
+import more_bounces
 import pytest
 import written_bounces
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from posthouse.inbound.parsing.cards import Kind
 from posthouse.inbound.parsing.reading import read
 
 TOKEN = letters.TOKEN
+WRITTEN = (*written_bounces.BOUNCES, *more_bounces.MORE)
 SAMPLES = [letters.dsn(), letters.arf(), letters.vacation(), letters.REPLY.encode(), letters.qmail()]
 
 
@@ -208,7 +210,7 @@ def test_people_who_write_of_deliveries_send_no_bounce(sender: str, subject: str
     assert read(f"From: {sender}\nSubject: {subject}\n\n{words}\n".encode()).kind is not Kind.BOUNCE
 
 
-@pytest.mark.parametrize("bounce", written_bounces.BOUNCES, ids=[one[0] for one in written_bounces.BOUNCES])
+@pytest.mark.parametrize("bounce", WRITTEN, ids=[one[0] for one in WRITTEN])
 def test_a_bounce_written_for_people_names_recipient_and_reason(bounce: tuple[str, str, str, str, tuple[tuple[str, str], ...]]) -> None:
     """Mail systems of thirty years and a dozen languages, each in its own form."""
     _, sender, subject, words, expected = bounce
