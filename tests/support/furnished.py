@@ -178,8 +178,9 @@ class _Furnisher:
         campaign_jobs.watch_campaign(self.scope, campaign_id=done)
         held = self.note("cmp_paused", self.draft("Held"), "cmp")
         waiting = self.note("cmp_waiting", self.draft("Autumn"), "cmp")
+        going = self.note("cmp_going", self.draft("Winter"), "cmp")
         with transaction(self.scope):
-            for one in (held, waiting):
+            for one in (held, waiting, going):
                 campaigns.start(self.scope, campaign_id=one)
             campaigns.pause(self.scope, campaign_id=held)
             campaigns.note_waiting(

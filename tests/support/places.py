@@ -13,6 +13,7 @@ TENANT = (
     "/campaigns/{cmp}",
     "/campaigns/{cmp_paused}",
     "/campaigns/{cmp_waiting}",
+    "/campaigns/{cmp_going}",
     "/campaigns/{cmp}/recipients",
     "/campaigns/{cmp}/preview",
     "/campaigns/{cmp_draft}/edit",
