@@ -10,6 +10,8 @@ from axe_playwright_python import base as axe
 from browser import sign_in, watched
 from furnished import furnish
 
+from posthouse.platform.ids import encode
+
 GRAVE = {"serious", "critical"}
 _LOOK = "(rules) => axe.run(document, {resultTypes: ['violations'], preload: false, iframes: false, ...rules})"
 _DARK = "document.documentElement.setAttribute('data-bs-theme', '{}')"
@@ -44,7 +46,7 @@ def _examine(page, name: str) -> list[object]:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_no_kind_of_page_shuts_anybody_out(served, chrome):
     """No violation that axe-core calls serious or critical, nothing wider than a phone, no complaint in the console."""
     found = furnish(served.core, served.web, served.world)
@@ -75,3 +77,27 @@ def test_every_page_is_on_the_list_of_what_is_looked_at(served):
     listed = {plain.sub("*", path) for path in (*places.VISITOR, *places.TENANT, *places.RESELLER, *places.OPERATOR)}
     pages = {plain.sub("*", rule.rule) for rule in served.web.url_map.iter_rules() if "GET" in rule.methods}
     assert sorted(path for path in pages - listed if not path.startswith(places.NO_PAGES)) == []
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(120)
+def test_who_is_inside_another_account_sees_so_on_every_page_and_finds_the_way_out(served, chrome):
+    """The banner is read and used like everything else, on a wide screen and on a phone."""
+    context = chrome.new_context(reduced_motion="reduce", color_scheme="light", viewport={"width": 1440, "height": 900})
+    page = watched(context.new_page())
+    sign_in(page, served.url, served.world.a.email)
+    page.goto(f"{served.url}/reseller/tenants/{encode('tnt', served.world.a1.id)}")
+    page.get_by_label("Why you go in").fill("Ticket 4711: import fails")
+    page.get_by_role("button", name="Open", exact=True).click()
+    banner = page.get_by_role("region", name="You are inside another account")
+    banner.wait_for()
+    wrong: list[object] = []
+    for path in ("/", "/contacts", "/account", "/places"):
+        page.goto(served.url + path)
+        assert "Ticket 4711" in banner.inner_text()
+        wrong += _examine(page, f"inside {path}")
+    assert wrong == []
+    banner.get_by_role("button", name="Leave").click()
+    page.wait_for_selector("h1:has-text('Reseller A')")
+    assert banner.count() == 0
+    context.close()

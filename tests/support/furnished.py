@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 import sqlalchemy as sa
 from flask import Flask
@@ -48,9 +49,12 @@ from posthouse.tenants.imports import services as imports
 from posthouse.tenants.keys import services as keys
 from posthouse.tenants.lists import services as lists
 from posthouse.tenants.people import services as people
+from posthouse.tenants.people.models import TenantStay
 from posthouse.tenants.quotas import services as quotas
 from posthouse.tenants.suppressions import services as suppressions
+from posthouse.webui.webhooks import jobs as webhook_jobs
 from posthouse.webui.webhooks import services as webhooks
+from posthouse.webui.webhooks.receiver import Answer
 
 Say = Callable[[str], str]
 NAMES = ("Ada", "Björn", "Chloé", "Dmitri", "Eszter", "Fatima", "Giorgos", "Hanna", "İlker", "Jürgen", "Katarzyna", "Łukasz")
@@ -119,14 +123,6 @@ class _Furnisher:
                 "key",
                 keys.issue(self.scope, name=self.say("Shop server"), permissions=["contacts:read"], registry=house().permissions)[0],
             )
-
-    def webhooks(self) -> None:
-        """One whose test was noted and waits to be told."""
-        with self.web.app_context(), transaction(self.scope):
-            url = "https://hooks.example.com/in?of=shop"
-            made, _secret = webhooks.create_endpoint(self.scope, url=url, kinds=["message.bounced"], label=self.say("Shop"))
-            self.note("whk", made)
-            self.note("whd", webhooks.send_test(self.scope, made))
 
     def imports(self) -> None:
         """One that is over, with refused rows, and one that waits for its columns to be checked."""
@@ -253,6 +249,34 @@ class _Furnisher:
         with transaction(reseller):
             plans.create_plan(reseller, NewPlan(name=self.say("Medium"), price=Money(2990, "eur"), allowances=allowed))
 
+    def webhooks(self) -> None:
+        """An endpoint that refused a test, with the words that it said."""
+        with transaction(self.scope):
+            made, _ = webhooks.create_endpoint(
+                self.scope, url="https://hooks.example.com/in", kinds=["domain.lost"], label=self.say("Shop")
+            )
+            delivery = webhooks.send_test(self.scope, made)
+            webhook_jobs._record(self.scope, delivery, Answer(500, "refused", self.say("Out of tea"), 120))
+        self.note("whk", made)
+        self.note("whd", delivery)
+
+    def stays(self) -> None:
+        """Somebody from the reseller has looked around; only the web process may write that."""
+        now = clock.now()
+        with self.web.app_context(), transaction(self.scope) as live:
+            who, why = f"{self.world.a.email} (your provider)", self.say("Ticket 4711: import fails")
+            live.add(
+                TenantStay(
+                    who=who,
+                    user_id=self.world.a.user_id,
+                    mode="read",
+                    why=why,
+                    entered_at=now,
+                    until=now + timedelta(minutes=30),
+                    left_at=now,
+                )
+            )
+
     def find_mail(self) -> None:
         with transaction(self.scope) as live:
             if found := live.execute(sa.text("SELECT id FROM inbound_mail LIMIT 1")).scalar():
@@ -268,11 +292,12 @@ def furnish(core: Flask, web: Flask, world: World, say: Say = plainly) -> Furnis
     steps = (
         furnisher.people,
         furnisher.keys,
-        furnisher.webhooks,
         furnisher.imports,
         furnisher.domains,
         furnisher.campaigns,
         furnisher.plans,
+        furnisher.webhooks,
+        furnisher.stays,
         furnisher.find_mail,
     )
     for step in steps:

@@ -28,6 +28,7 @@ TENANT = (
     "/contacts/{con}/edit",
     "/domains",
     "/domains/{dom}",
+    "/domains/{dom}/reports",
     "/domains/{dom_pending}",
     "/fields",
     "/help",
