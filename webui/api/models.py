@@ -111,9 +111,10 @@ class List(Output):
 
 
 class Lists(Output):
-    """All lists."""
+    """All lists, in one page."""
 
     data: list[List]
+    next_cursor: str | None = Field(None, description="Always null as yet; follow it all the same.")
 
 
 class ListState(Output):
@@ -287,6 +288,7 @@ class Domain(Output):
 
 
 class Domains(Output):
-    """All sending domains."""
+    """All sending domains, in one page."""
 
     data: list[Domain]
+    next_cursor: str | None = Field(None, description="Always null as yet; follow it all the same.")

@@ -69,6 +69,8 @@ def _mend(operation: dict[str, Any], method: str) -> None:
         content = response.get("content")
         if content and int(status) >= 400:
             response["content"] = {MEDIA_TYPE: next(iter(content.values()))}
+        headers = _RATES if status != "401" else _CHALLENGE
+        response["headers"] = deepcopy(headers | _WAIT if status in {"429", "503"} else headers)
 
 
 _PREFIXES = {
@@ -86,6 +88,14 @@ _ONCE = {
     "description": "Repeating a request with the same key and body does nothing twice, for 7 days.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+_NUMBER = {"type": "integer", "minimum": 0}
+_RATES = {
+    "RateLimit-Limit": {"description": "Requests that the key may make a minute.", "schema": _NUMBER},
+    "RateLimit-Remaining": {"description": "How many it may make at once now.", "schema": _NUMBER},
+    "RateLimit-Reset": {"description": "Seconds until all are back.", "schema": _NUMBER},
+}
+_WAIT = {"Retry-After": {"description": "Seconds to wait before trying again.", "schema": _NUMBER}}
+_CHALLENGE = {"WWW-Authenticate": {"description": "How to come in.", "schema": {"type": "string"}}}
 _DESCRIPTION = (
     "Send your key as `Authorization: Bearer key_…`. Bodies are JSON. Refusals are problem details (RFC 9457) with a stable `code`. "
     "Lists give `next_cursor`; send it as `cursor`. Add `Idempotency-Key` to a POST so that repeating it does nothing twice (kept 7 days). "
