@@ -15,6 +15,7 @@ from posthouse.inbound.parsing.headers import Fields, decode, first, parameters,
 
 DEPTH_LIMIT = 50
 PART_LIMIT = 1_000
+LINES_LIMIT = 20_000  # lines that begin like a boundary
 SIZE_LIMIT = 32 * 1024 * 1024  # bytes looked at; the listener takes less
 
 _MBOX_LINES = 10
@@ -122,13 +123,25 @@ def _split(body: bytes, boundary: bytes) -> list[bytes]:
 
 
 def _boundaries(body: bytes, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
-    # One pattern finds true boundary lines alone, so millions of lines that merely begin like one cost nothing.
-    line = re.compile(rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\n|\Z)")
-    first_line = line.match(body)
-    if first_line:
-        yield 0, first_line.end(), bool(first_line.group(1))
-    for found in re.finditer(rb"\n" + line.pattern, body):
-        yield found.start(), found.end(), bool(found.group(1))
+    marker, at, looked_at = b"\n--" + boundary, 0, 0
+    if body.startswith(marker[1:]):
+        found = _boundary_line(body, len(marker) - 1)
+        if found:
+            yield 0, *found
+    # Millions of lines may begin like a boundary and be none; real mail has a handful of those.
+    while (at := body.find(marker, at)) >= 0 and looked_at < LINES_LIMIT:
+        found = _boundary_line(body, at + len(marker))
+        if found:
+            yield at, *found
+        at += len(marker)
+        looked_at += 1
+
+
+def _boundary_line(body: bytes, at: int) -> tuple[int, bool] | None:
+    end = body.find(b"\n", at)
+    end = len(body) if end < 0 else end
+    rest = body[at:end].strip(b" \t") if end - at < 200 else b"too long"
+    return (end, rest == b"--") if rest in (b"", b"--") else None
 
 
 def _part(data: bytes, depth: int) -> Part:

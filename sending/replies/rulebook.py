@@ -18,7 +18,7 @@ class Rule:
 
     A phrase may hold ` * `: its pieces must then occur in that order. A phrase of at most four letters counts only as a
     whole word, since `dul` stands in "module" and `uce` in "produce". `needs` are literal pieces of which the pattern holds
-    one: looking for them first spares most texts the pattern.
+    one. `heads` are literal pieces without one of which the rule cannot apply; empty when there are none to look for.
     """
 
     name: str
@@ -34,12 +34,10 @@ class Rule:
     groups: frozenset[str]
     pattern: re.Pattern[str] | None
     needs: tuple[str, ...]
+    heads: tuple[str, ...] = ()
 
     def fits(self, text: str, status: str, code: int, stage: str, group: str) -> bool:
         """Does the rule apply to a tidied text with these codes?"""
-        # Nearly every rule fails by its words, so they are looked for before anything is called.
-        if self.phrases and self.words is None and not says_any(text, self.phrases):
-            return False
         return self._fits_codes(status, code, stage, group) and self._fits_words(text)
 
     def _fits_codes(self, status: str, code: int, stage: str, group: str) -> bool:
@@ -59,8 +57,6 @@ class Rule:
         return not (self.unless and says_any(text, self.unless))
 
     def _shows(self, text: str) -> bool:
-        if self.needs and not any(piece in text for piece in self.needs):
-            return False
         return self.pattern is not None and bool(self.pattern.search(text))
 
     def _says(self, text: str) -> bool:
@@ -122,6 +118,7 @@ def _rule(name: str, facts: dict[str, object]) -> Rule:
         raise ValueError(f"rule {name}: unknown reason {facts['reason']!r}")
     pattern = facts.get("pattern")
     phrases = _phrases(facts.get("phrases"))
+    needs = tuple(map(str, _list(facts.get("needs"))))
     return Rule(
         name=name,
         reason=str(facts["reason"]),
@@ -135,7 +132,8 @@ def _rule(name: str, facts: dict[str, object]) -> Rule:
         stages=frozenset(map(str, _list(facts.get("stages")))),
         groups=frozenset(map(str, _list(facts.get("groups")))),
         pattern=re.compile(str(pattern)) if pattern else None,
-        needs=tuple(map(str, _list(facts.get("needs")))),
+        needs=needs,
+        heads=_heads(phrases, needs),
     )
 
 
@@ -153,3 +151,9 @@ def _is_word(phrase: tuple[str, ...]) -> bool:
 
 def _words(words: list[str]) -> re.Pattern[str] | None:
     return re.compile(rf"\b(?:{'|'.join(words)})\b") if words else None
+
+
+def _heads(phrases: tuple[tuple[str, ...], ...], needs: tuple[str, ...]) -> tuple[str, ...]:
+    if phrases:
+        return tuple(dict.fromkeys(phrase[0] for phrase in phrases))
+    return needs
