@@ -20,7 +20,7 @@ from posthouse.platform.settings import Settings, environment
 PORTS = ("web_port", "inbound_port", "simulator_smtp_port", "simulator_state_port", "simulator_dns_port")
 
 
-def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(true: Callable[[], Any], seconds: float = 150.0) -> Any:
     """Wait until `true()` is, and return it; fail when that takes too long."""
     deadline = time.monotonic() + seconds
     while not (found := true()):
