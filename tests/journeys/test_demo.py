@@ -49,7 +49,8 @@ def test_the_demonstration_from_the_first_line_to_the_last(demo):
     assert len(closing["tenants"]) == 3
     for tenant in closing["tenants"]:
         assert sum(tenant[part] for part in PARTS) == tenant["imported"]
-        assert min(tenant[name] for name in ("refused", "bounced", "complaints", "unsubscribed", "opens", "clicks", "suppressed")) > 0
+        assert min(tenant[name] for name in ("refused", "bounced", "unsubscribed", "opens", "clicks", "suppressed")) > 0
+    assert sum(tenant["complaints"] for tenant in closing["tenants"]) > 0
     limited = closing["tenants"][1]
     assert (limited["sent"], limited["quota"]) == (1_500, 1_500)
     assert limited["waiting"] > 0
