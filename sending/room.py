@@ -28,6 +28,7 @@ ROOM = Room(
         "posthouse.sending.messages.models",
         "posthouse.sending.pools.models",
         "posthouse.sending.standing.models",
+        "posthouse.sending.warmup.models",
         "posthouse.sending.volumes.models",
     ],
     permissions=[*permissions.CONTENT, *POOLS, *STANDINGS],

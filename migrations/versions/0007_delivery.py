@@ -36,6 +36,7 @@ def upgrade() -> None:
     _lanes()
     _paces()
     _standings()
+    _warmups()
 
 
 def _pools() -> None:
@@ -44,6 +45,7 @@ def _pools() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False, server_default="shared"),
         sa.Column("state", sa.Text, nullable=False, server_default="active"),
+        sa.Column("overflow_pool_id", sa.BigInteger, sa.ForeignKey("pool.id")),
         sa.Column("created_at", _WHEN, nullable=False),
         unique=[("name",)],
         checks=[("kind", "kind IN ('shared', 'dedicated')"), ("state", "state IN ('active', 'paused')")],
@@ -455,8 +457,49 @@ def _limit_columns() -> tuple[sa.Column[object], ...]:
     )
 
 
+def _warmups() -> None:
+    """Keep which routes warm, what a day allows and took by mailbox provider, and what leases hold of it."""
+    platform_table(
+        "warmup",
+        _of_route(),
+        sa.Column("stages", sa.ARRAY(sa.BigInteger), nullable=False),
+        sa.Column("started_at", _WHEN, nullable=False),
+        grants=Grants(app="select", worker="select", sched="select", operator=EVERYTHING),
+        with_id=False,
+    )
+    platform_table(
+        "warmup_day",
+        _of_route(),
+        sa.Column("domain_group", sa.Text, nullable=False, primary_key=True),
+        sa.Column("day", sa.Date, nullable=False, primary_key=True),
+        sa.Column("stage", sa.Integer, nullable=False),
+        sa.Column("allowed", sa.BigInteger),
+        sa.Column("used", sa.BigInteger, nullable=False, server_default="0"),
+        checks=[("used", "used >= 0 AND (allowed IS NULL OR used <= allowed)")],
+        grants=Grants(worker="select, insert, update", operator=EVERYTHING),
+        with_id=False,
+        storage="fillfactor = 50",
+    )
+    tenant_table(
+        "warmup_hold",
+        sa.Column("lease_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("route_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("domain_group", sa.Text, nullable=False, primary_key=True),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("amount", sa.Integer, nullable=False),
+        grants=Grants(worker="select, insert, delete"),
+        anchored=False,
+        with_id=False,
+    )
+
+
+def _of_route() -> sa.Column[object]:
+    return sa.Column("route_id", sa.BigInteger, sa.ForeignKey("route.id", ondelete="CASCADE"), nullable=False, primary_key=True)
+
+
 def downgrade() -> None:
     """Drop what this revision names."""
+    drop_tables("warmup_hold", "warmup_day", "warmup")
     op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")
     op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz)")
     op.drop_table("pool_pace")

@@ -19,8 +19,10 @@ from posthouse.sending.delivery import journal, turns
 from posthouse.sending.delivery.journal import Journal
 from posthouse.sending.delivery.outcomes import HORIZONS
 from posthouse.sending.delivery.turns import Hold
-from posthouse.sending.standing import queries as standings
+from posthouse.sending.standing import rules as standing
 from posthouse.sending.standing.rules import SLOW_GAP, SLOW_MESSAGES, Grade
+from posthouse.sending.warmup import services as warmup
+from posthouse.sending.warmup.services import Sharing
 from posthouse.tenants.quotas.rules import Binding, Layer
 from posthouse.tenants.quotas.services import reserve
 from posthouse.tenants.suppressions.queries import suppressed_emails
@@ -31,6 +33,7 @@ WORK_SECONDS = 60
 UNTIL = timedelta(seconds=WORK_SECONDS + 30)
 # A held tenant is looked at again so often, for limits may be raised meanwhile.
 LOOK_AGAIN = timedelta(seconds=15)
+WARM_UP = "The servers that send it are new and have sent today what they may."
 MAY_SEND = ("active", "grace")
 
 # All that stands around a claim, and the lease's id, in one round trip.
@@ -39,7 +42,9 @@ _STANDING = (
     " coalesce((SELECT pool_id FROM tenant_pool WHERE tenant_id = %(tenant)s AND stream = %(stream)s), (SELECT pool_id FROM reseller_pool"
     " WHERE reseller_id = %(reseller)s AND stream = %(stream)s AND is_default)) AS pool_id,"
     " (SELECT array_agg(id ORDER BY id) FROM campaign WHERE tenant_id = %(tenant)s AND state IN ('starting', 'sending', 'waiting')) AS running,"
-    " (SELECT array_agg(id) FROM campaign WHERE tenant_id = %(tenant)s AND state = 'waiting') AS waiting"
+    " (SELECT array_agg(id) FROM campaign WHERE tenant_id = %(tenant)s AND state = 'waiting') AS waiting,"
+    " (SELECT array_agg(stream || ':' || grade) FROM standing WHERE reseller_id = %(reseller)s AND for_tenant_id = %(tenant)s) AS grades,"
+    " EXISTS (SELECT 1 FROM warmup) AS warming"
 )
 # The contact's fields are fetched one by one for the rows that are taken, whatever the planner thinks of the table.
 _PICK = (
@@ -69,7 +74,7 @@ _NEXT_DUE = (
 
 
 class Card(NamedTuple):
-    """A message that is about to be sent."""
+    """A message that is about to be sent. `route_id`: only this route, which is being warmed, may send it; None: any that is warm."""
 
     id: int
     revision_id: int
@@ -77,6 +82,7 @@ class Card(NamedTuple):
     recipient: str
     created_at: datetime
     fields: Mapping[str, Any]
+    route_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +125,7 @@ def claim(scope: Scope, *, stream: str, place: Place) -> Claimed | None:
 def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:
     now = clock.now()
     around = rows(scope, _STANDING, {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream})[0]
-    grade = standings.grade(scope, stream=stream)
+    grade = standing.grade_for(stream, around.grades or [])
     hold = _standing_hold(scope, stream, around, grade, now)
     if hold is not None:
         _leave(scope, stream, now, around.pool_id, hold, taken=0)
@@ -127,15 +133,32 @@ def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:
     slow = grade is Grade.SLOWED
     picked, full = _pick(scope, stream, now, around.running or [], SLOW_MESSAGES if slow else MOST)
     fit = _drop_unfit(scope, stream, now, picked)
+    sharing = warmup.share_out(scope, pool_id=around.pool_id, messages=fit) if around.warming else Sharing()
+    fit = _without_waiting(scope, sharing, fit)
     # The ledger's rows are everybody's: they are locked last and for the shortest time.
     grant = reserve(scope, lease_id=around.lease_id, wanted=len(fit)) if fit else None
     taken = fit[: grant.amount] if grant else []
     hold = _quota_hold(grant.binding) if grant and grant.binding else Hold("slowed", now + SLOW_GAP) if slow and taken else None
     _tell_campaigns(scope, around.waiting or [], taken, fit[len(taken) :], grant.binding if grant else None)
+    warmup.hold(scope, sharing, lease_id=around.lease_id, taken=taken)
     _leave(scope, stream, now, around.pool_id, hold, taken=len(taken), more=full)
     if not taken:
         return None
-    return _lease(scope, stream, now, around.pool_id, place, around.lease_id, taken)
+    lease = (around.pool_id, around.lease_id, tuple(_card(row, sharing.routes.get(row.id)) for row in taken))
+    return _lease(scope, stream, now, place, *lease)
+
+
+def _without_waiting(scope: Scope, sharing: Sharing, fit: list[Any]) -> list[Any]:
+    """Put off until tomorrow what only routes could send that have sent their stage today, and say so at campaigns that wait whole."""
+    if not sharing.waiting or sharing.until is None:
+        return fit
+    warmup.put_off(scope, sharing)
+    gone = {row.id for row in sharing.waiting}
+    going = [row for row in fit if row.id not in gone]
+    whole = {row.campaign_id for row in sharing.waiting if row.campaign_id is not None} - {row.campaign_id for row in going}
+    if whole:
+        note_waiting(scope, campaign_ids=sorted(whole), reason=WARM_UP, resumes_at=sharing.until)
+    return going
 
 
 def _standing_hold(scope: Scope, stream: str, around: Any, grade: Grade, now: datetime) -> Hold | None:
@@ -220,16 +243,16 @@ def _leave(scope: Scope, stream: str, now: datetime, pool_id: int | None, hold: 
     turns.after_turn(scope, stream=stream, due_at=due, pool_id=pool_id, share=taken / MOST, hold=hold)
 
 
-def _lease(scope: Scope, stream: str, now: datetime, pool_id: int, place: Place, lease_id: int, taken: Sequence[Any]) -> Claimed:
+def _lease(scope: Scope, stream: str, now: datetime, place: Place, pool_id: int, lease_id: int, cards: tuple[Card, ...]) -> Claimed:
     until = now + UNTIL
     values = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream, "pool": pool_id, "now": now, "until": until}
-    values |= {"lease": lease_id, "host": place.host, "worker": place.worker, "messages": len(taken), "ends": now + HORIZONS[stream]}
-    rows(scope, _LEASE, {**values, "ids": array(row.id for row in taken)})
+    values |= {"lease": lease_id, "host": place.host, "worker": place.worker, "messages": len(cards), "ends": now + HORIZONS[stream]}
+    rows(scope, _LEASE, {**values, "ids": array(card.id for card in cards)})
     made = journal.create(place.folder, scope.tenant, lease_id, int(until.timestamp()), reseller_id=scope.reseller)
-    return Claimed(scope=scope, lease_id=lease_id, stream=stream, pool_id=pool_id, journal=made, cards=tuple(map(_card, taken)))
+    return Claimed(scope=scope, lease_id=lease_id, stream=stream, pool_id=pool_id, journal=made, cards=cards)
 
 
-def _card(row: Any) -> Card:
+def _card(row: Any, route_id: int | None) -> Card:
     return Card(
         id=row.id,
         revision_id=row.revision_id,
@@ -237,4 +260,5 @@ def _card(row: Any) -> Card:
         recipient=row.recipient,
         created_at=row.created_at,
         fields={"email": row.recipient, **row.fields},
+        route_id=route_id,
     )

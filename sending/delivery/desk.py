@@ -30,6 +30,14 @@ class Composes(Protocol):
         """Make messages; one that can't be made gives its failure in its place."""
 
 
+@dataclass(slots=True)
+class _Queue:
+    """What waits for one warming route, or for any route that is warm."""
+
+    cards: deque[Card] = field(default_factory=deque)
+    made: deque[Letter] = field(default_factory=deque)
+
+
 class Consignment:
     """A lease at work. All its methods run in the loop's thread."""
 
@@ -40,8 +48,10 @@ class Consignment:
         self.halted: frozenset[int] = frozenset()  # campaigns that must not send now
         self.halted_all = False
         self.done = asyncio.Event()
-        self._waiting = deque(claimed.cards)
-        self._made: deque[Letter] = deque()
+        # By the warming route that alone may send a card; None: any route that is warm.
+        self._queues: dict[int | None, _Queue] = {}
+        for card in claimed.cards:
+            self._queue(card.route_id).cards.append(card)
         self._composers = composers
         self._cards = {card.id: card for card in claimed.cards}
         self._tries: dict[int, int] = {}
@@ -50,7 +60,15 @@ class Consignment:
     @property
     def waiting(self) -> int:
         """How many messages still wait for a connection."""
-        return len(self._waiting) + len(self._made)
+        return sum(len(queue.cards) + len(queue.made) for queue in self._queues.values())
+
+    def waiting_for(self, lane: int | None) -> int:
+        """How many wait for a warming route, or (None) for any that is warm."""
+        queue = self._queues.get(lane)
+        return 0 if queue is None else len(queue.cards) + len(queue.made)
+
+    def _queue(self, lane: int | None) -> _Queue:
+        return self._queues.setdefault(lane, _Queue())
 
     def equip(self, composers: Mapping[int, Composes | str]) -> None:
         """Give it what makes its messages; a text instead of a composer says why a revision can't be sent."""
@@ -58,32 +76,32 @@ class Consignment:
 
     def release(self) -> None:
         """Send no more of it; what is out comes to its end."""
-        self._waiting.clear()
-        self._made.clear()
+        self._queues.clear()
         self._look()
 
     def may_go(self, card: Card) -> bool:
         """Whether a body may leave now."""
         return not self.halted_all and card.campaign_id not in self.halted and clock.monotonic() < self.work_until
 
-    def pull(self) -> Letter | None:
-        """Return the next letter that can be made and may go; messages that can't get their outcome at once."""
-        while self._made or self._waiting:
-            if not self._made:
-                self._make()
+    def pull(self, lane: int | None = None) -> Letter | None:
+        """Return the next letter of a lane (see `waiting_for`) that can be made and may go; others get their outcome at once."""
+        queue = self._queue(lane)
+        while queue.made or queue.cards:
+            if not queue.made:
+                self._make(queue)
                 continue
-            letter = self._made.popleft()
+            letter = queue.made.popleft()
             if self.may_go(self._cards[letter.message_id]):
                 self._out += 1
                 return letter
         self._look()
         return None
 
-    def _make(self) -> None:
+    def _make(self, queue: _Queue) -> None:
         """Compose the next few of one revision."""
         cards: list[Card] = []
-        while self._waiting and len(cards) < AT_ONCE and (not cards or self._waiting[0].revision_id == cards[0].revision_id):
-            card = self._waiting.popleft()
+        while queue.cards and len(cards) < AT_ONCE and (not cards or queue.cards[0].revision_id == cards[0].revision_id):
+            card = queue.cards.popleft()
             if self.may_go(card):
                 cards.append(card)
         if not cards:
@@ -98,7 +116,7 @@ class Consignment:
             if isinstance(one, RenderFailed):
                 self._note(Mark.REFUSED, card.id, Reply(0, None, one.reason), COMPOSE)
             else:
-                self._made.append(Letter(card.id, one.return_path, one.recipient, one.size, one.data))
+                queue.made.append(Letter(card.id, one.return_path, one.recipient, one.size, one.data))
 
     def begin(self, letter: Letter, route_id: int) -> bool:
         """Note the intent; False when the body must stay here."""
@@ -132,7 +150,8 @@ class Consignment:
             self._note(Mark.DEFERRED, letter.message_id, Reply(0, None, why), "")
         else:
             self.records.pop(letter.message_id, None)
-            self._waiting.append(self._cards[letter.message_id])
+            card = self._cards[letter.message_id]
+            self._queue(card.route_id).cards.append(card)
         self._returned()
 
     def _note(self, mark: Mark, message_id: int, reply: Reply, stage: str) -> None:
@@ -154,7 +173,7 @@ class Consignment:
         self._look()
 
     def _look(self) -> None:
-        if not self._waiting and not self._made and not self._out:
+        if not self._out and not self.waiting:
             self.done.set()
 
 
@@ -171,6 +190,10 @@ class Desk:
         """How many messages wait for a connection."""
         return sum(one.waiting for one in self.consignments)
 
+    def waiting_for(self, lane: int | None) -> int:
+        """How many messages wait for a warming route, or (None) for any that is warm."""
+        return sum(one.waiting_for(lane) for one in self.consignments)
+
     def add(self, consignment: Consignment) -> None:
         """Take a consignment to the desk."""
         self.consignments.append(consignment)
@@ -180,9 +203,18 @@ class Desk:
 class RouteFeed:
     """Hands a desk's letters to one connection of a route. `preamble`: the route's own header lines, put before each letter."""
 
-    def __init__(self, desk: Desk, route_id: int, *, preamble: bytes = b"", may_pull: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        route_id: int,
+        *,
+        lane: int | None = None,
+        preamble: bytes = b"",
+        may_pull: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._desk = desk
         self._route_id = route_id
+        self._lane = lane
         self._preamble = preamble
         self._may_pull = may_pull
         self._owner: dict[int, Consignment] = {}
@@ -193,7 +225,7 @@ class RouteFeed:
         if not self._may_pull():
             return None
         for consignment in list(self._desk.consignments):
-            letter = consignment.pull()
+            letter = consignment.pull(self._lane)
             if letter is not None:
                 self._owner[letter.message_id] = consignment
                 if self._desk.waiting < LOW_WATER:

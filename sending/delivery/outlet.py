@@ -36,6 +36,11 @@ class Way:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
+    def lane(self) -> int | None:
+        """Which messages it may send: while it is warmed those that were counted for it, else (None) those for any warm route."""
+        return self.login.card.id if self.login.card.warming else None
+
+    @property
     def open(self) -> bool:
         """Whether connections may be tried."""
         return clock.monotonic() >= self.rests_until
@@ -77,7 +82,7 @@ class Outlet:
 
     @staticmethod
     def _renewed(known: Way | None, login: RouteLogin, most: int) -> Way:
-        if known is None or not known.login.same_door(login):
+        if known is None or not known.login.same_door(login) or known.login.card.warming is not login.card.warming:
             return Way(login, most)
         if known.login.card.parked_until is not None and login.card.parked_until is None and not known.trouble:
             known.failures, known.rests_until = 0, 0.0  # it worked elsewhere, or a person ended its rest
@@ -91,8 +96,14 @@ class Outlet:
 
     def staff(self) -> None:
         """Open as many connections as the waiting messages are worth, shared by the routes' weights."""
-        ways = [way for way in self.ways if way.open]
-        wanted = math.ceil(self.desk.waiting / MESSAGES_A_CONNECTION)
+        lanes: dict[int | None, list[Way]] = {}
+        for way in self.ways:
+            if way.open:
+                lanes.setdefault(way.lane, []).append(way)
+        for lane, ways in lanes.items():
+            self._staff(ways, math.ceil(self.desk.waiting_for(lane) / MESSAGES_A_CONNECTION))
+
+    def _staff(self, ways: Sequence[Way], wanted: int) -> None:
         weights = sum(way.login.card.weight for way in ways)
         for way in ways:
             share = math.ceil(wanted * way.login.card.weight / weights)
@@ -106,10 +117,12 @@ class Outlet:
         channel: Channel | None = None
         barren = 0
         try:
-            while way.open and not way.gone and await self._work():
+            while way.open and not way.gone and await self._work(way):
                 if channel is None or not channel.alive:
                     channel = await open_channel(door(way.login), pace=way.pace)
-                feed = RouteFeed(self.desk, way.login.card.id, preamble=way.login.card.preamble, may_pull=lambda: not way.gone)
+                feed = RouteFeed(
+                    self.desk, way.login.card.id, lane=way.lane, preamble=way.login.card.preamble, may_pull=lambda: not way.gone
+                )
                 end = await converse(channel, feed, most=way.login.card.messages_per_connection)
                 barren = 0 if feed.finished else barren + 1
                 if feed.finished:
@@ -127,8 +140,8 @@ class Outlet:
             if channel is not None:
                 await channel.quit()
 
-    async def _work(self) -> bool:
-        if self.desk.waiting:
+    async def _work(self, way: Way) -> bool:
+        if self.desk.waiting_for(way.lane):
             return True
         try:
             await asyncio.wait_for(self.desk.work.wait(), 0.05 if self.closing else IDLE_SECONDS)

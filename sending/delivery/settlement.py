@@ -18,6 +18,7 @@ from posthouse.sending.delivery import turns
 from posthouse.sending.delivery.journal import Mark, Record
 from posthouse.sending.delivery.outcomes import Held, Outcome, decide
 from posthouse.sending.standing import services as standing
+from posthouse.sending.warmup import services as warmup
 from posthouse.tenants.quotas import services as quotas
 from posthouse.tenants.suppressions.services import suppress
 
@@ -30,7 +31,10 @@ class Settled(StrEnum):
     INVISIBLE = "invisible"  # there is no such lease, or its COMMIT is still on its way
 
 
-_LOCK = "SELECT stream, closed_at FROM lease WHERE tenant_id = %(tenant)s AND id = %(lease)s FOR UPDATE"
+_LOCK = (
+    "SELECT stream, closed_at, EXISTS (SELECT 1 FROM warmup_hold h WHERE h.tenant_id = %(tenant)s AND h.lease_id = %(lease)s) AS warms"
+    " FROM lease WHERE tenant_id = %(tenant)s AND id = %(lease)s FOR UPDATE"
+)
 _HELD = (
     "SELECT id, stream, campaign_id, list_id, domain, email_norm, attempts, created_at, expires_at FROM message"
     " WHERE tenant_id = %(tenant)s AND lease_id = %(lease)s AND state = 'leased' ORDER BY id FOR UPDATE"
@@ -74,9 +78,17 @@ def _settle(scope: Scope, lease_id: int, word: Callable[[int], Record | None], b
     _tell(scope, held, outcomes, now)
     _count(scope, lease.stream, outcomes, now)
     _wake(scope, lease.stream, outcomes)
+    if lease.warms:
+        _settle_warmup(scope, lease_id, held, outcomes)
     # The ledger's rows are everybody's: they are locked last and for the shortest time.
     quotas.settle(scope, lease_id=lease_id, used=sum(outcome.used for outcome in outcomes))
     return Settled.DONE
+
+
+def _settle_warmup(scope: Scope, lease_id: int, held: Sequence[Held], outcomes: Sequence[Outcome]) -> None:
+    """Give back what the lease held of a warming route's day for messages that weren't tried."""
+    tried = [(new.route_id, one.domain) for one, new in zip(held, outcomes, strict=True) if new.attempts > one.attempts]
+    warmup.settle(scope, lease_id=lease_id, tried=tried)
 
 
 def _stopped(scope: Scope, unsent: Sequence[Held]) -> frozenset[int]:

@@ -17,6 +17,7 @@ class Pool(PlatformRow):
     name: Mapped[str]
     kind: Mapped[str]
     state: Mapped[str]
+    overflow_pool_id: Mapped[BigId | None] = mapped_column(ForeignKey("pool.id"))
     created_at: Mapped[Stamp]
 
 

@@ -39,6 +39,7 @@ class RouteCard:
     virtual_mta: str
     state: str
     health: str
+    warming: bool
     failures: int
     parked_until: datetime | None
     last_error: str
@@ -53,13 +54,14 @@ class RouteCard:
 
 @dataclass(frozen=True, slots=True)
 class PoolCard:
-    """A pool with its routes."""
+    """A pool with its routes. `overflow_pool_id`: where mail goes that its warming routes may not send today; None: it waits."""
 
     id: int
     name: str
     kind: str
     state: str
     routes: tuple[RouteCard, ...] = ()
+    overflow_pool_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ _KNOWN = (
     Route.virtual_mta_header,
     Route.virtual_mta,
     Route.state,
+    sa.literal_column("EXISTS (SELECT 1 FROM warmup w WHERE w.route_id = route.id)", sa.Boolean).label("warming"),
     Route.failures,
     Route.parked_until,
     Route.last_error,
@@ -120,7 +123,10 @@ def list_pools(scope: Scope) -> list[PoolCard]:
         require(scope, permissions.MANAGE)
     pools = session(scope).scalars(query).all()
     routes = _cards(scope, [pool.id for pool in pools])
-    return [PoolCard(pool.id, pool.name, pool.kind, pool.state, tuple(r for r in routes if r.pool_id == pool.id)) for pool in pools]
+    return [
+        PoolCard(pool.id, pool.name, pool.kind, pool.state, tuple(r for r in routes if r.pool_id == pool.id), pool.overflow_pool_id)
+        for pool in pools
+    ]
 
 
 def pool_of_tenant(scope: Scope, *, stream: str) -> int | None:
@@ -131,7 +137,18 @@ def pool_of_tenant(scope: Scope, *, stream: str) -> int | None:
 
 
 def open_routes(scope: Scope, *, pool_id: int) -> list[RouteLogin]:
-    """Return the routes of an active pool that aren't paused, with their sign-in; for workers only."""
+    """Return the routes of an active pool that aren't paused, with their sign-in; for workers only.
+
+    Where all of them are being warmed, the warm ones of the pool for its overflow come besides.
+    """
+    found = _logins(scope, pool_id)
+    if found and all(login.card.warming for login in found):
+        overflow = session(scope).execute(sa.select(Pool.overflow_pool_id).where(Pool.id == pool_id)).scalar_one()
+        found += [login for login in _logins(scope, overflow) if not login.card.warming] if overflow is not None else []
+    return found
+
+
+def _logins(scope: Scope, pool_id: int) -> list[RouteLogin]:
     query = sa.select(Route.id, Route.username, Route.password_sealed).join(Pool, Pool.id == Route.pool_id)
     query = query.where(Route.pool_id == pool_id, Route.state == "active", Pool.state == "active")
     secrets = {row.id: (row.username, row.password_sealed) for row in session(scope).execute(query)}
@@ -148,7 +165,7 @@ def get_pool(scope: Scope, pool_id: int) -> PoolCard:
     row = session(scope).get(Pool, pool_id)
     if row is None:
         raise missing("pool")
-    return PoolCard(row.id, row.name, row.kind, row.state, tuple(_cards(scope, [pool_id])))
+    return PoolCard(row.id, row.name, row.kind, row.state, tuple(_cards(scope, [pool_id])), row.overflow_pool_id)
 
 
 def get_route(scope: Scope, route_id: int) -> RouteCard:

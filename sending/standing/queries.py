@@ -90,13 +90,8 @@ def _shares(scope: Scope, table: str) -> dict[tuple[Measure, Grade], int]:
 
 def grade(scope: Scope, *, stream: str) -> Grade:
     """Return how the tenant stands for a stream: one that is suspended on the other one is so here too."""
-    found = {row.stream: rules.grade_of(row.grade) for row in _grades(scope)}
-    own = found.get(stream, Grade.WELL)
-    return Grade.SUSPENDED if Grade.SUSPENDED in found.values() else own
-
-
-def _grades(scope: Scope) -> list[sa.Row[tuple[str, str]]]:
-    return list(session(scope).execute(_GRADES, {"tenant": scope.tenant, "reseller": scope.reseller}))
+    rows = session(scope).execute(_GRADES, {"tenant": scope.tenant, "reseller": scope.reseller})
+    return rules.grade_for(stream, [f"{row.stream}:{row.grade}" for row in rows])
 
 
 def own_standing(scope: Scope) -> list[StandingCard]:

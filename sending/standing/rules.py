@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -128,3 +128,9 @@ def after(now: Grade, found: Grade) -> Grade:
 def bucket(at: datetime) -> datetime:
     """Return the beginning of the ten minutes in which a moment lies."""
     return at.replace(minute=at.minute - at.minute % 10, second=0, microsecond=0)
+
+
+def grade_for(stream: str, grades: Iterable[str]) -> Grade:
+    """Say how a tenant stands for a stream; `grades` are texts such as "marketing:slowed". Suspended on one stream is so on both."""
+    found = {name: grade_of(word) for name, _, word in (text.partition(":") for text in grades)}
+    return Grade.SUSPENDED if Grade.SUSPENDED in found.values() else found.get(stream, Grade.WELL)

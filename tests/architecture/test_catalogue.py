@@ -33,6 +33,8 @@ PLATFORM = {
     "unmatched_mail",
     "pool_pace",
     "user_session",
+    "warmup",
+    "warmup_day",
     "web_host",
 }
 ALLOWED = {"table without scope column": PLATFORM}

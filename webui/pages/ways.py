@@ -17,6 +17,9 @@ from posthouse.sending.delivery.trial import Step, try_door
 from posthouse.sending.pools import permissions, queries, rules, services
 from posthouse.sending.pools.presets import Preset, presets
 from posthouse.sending.pools.rules import Draft
+from posthouse.sending.warmup import queries as warmups
+from posthouse.sending.warmup import rules as warmup_rules
+from posthouse.sending.warmup import services as warmup_services
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
@@ -110,11 +113,14 @@ def _values(route_id: int) -> dict[str, Any]:
     with transaction(scope):
         login = queries.login_of(scope, route_id)
         pool = queries.get_pool(scope, login.card.pool_id)
+        warmup = warmups.warmup_of(scope, route_id=route_id)
     known = {name: getattr(login.card, name) for name in Draft.__dataclass_fields__ if name != "username"}
     return {
         "route": login.card,
         "pool": pool,
         "preset": presets().get(login.card.preset),
+        "warmup": warmup,
+        "plans": warmup_rules.plans(),
         "known": known
         | {"username": login.username, "greet_as": "" if login.card.greet_as == settings().mail_domain else login.card.greet_as},
     }
@@ -151,6 +157,48 @@ def trial(route_id: int) -> Response:
     steps: tuple[Step, ...] = asyncio.run(try_door(outlet.door(login), sender=sender))
     values = _values(route_id)
     return page("operator/route.html", refusal=None, typed=values.pop("known"), steps=steps, **values)
+
+
+@blueprint.post("/operator/routes/<pid('rte'):route_id>/warmup")
+@needs(permissions.MANAGE)
+def warm(route_id: int) -> Response:
+    """Start a warm-up by a plan that comes along or by stages of one's own."""
+    scope = visit.scope()
+    try:
+        plan = warmup_rules.plans().get(forms.text("plan"))
+        stages = plan.stages if plan else warmup_rules.read_stages(forms.text("stages"))
+        with transaction(scope):
+            warmup_services.start(scope, route_id=route_id, stages=stages)
+    except AppError as refusal:
+        if refusal.kind == "missing":
+            raise
+        values = _values(route_id)
+        return form_again("operator/route.html", refusal, typed=values.pop("known"), steps=None, **values)
+    flash("The warm-up begins with its first stage today.", "success")
+    return redirect(url_for("ways.show", route_id=route_id), 303)
+
+
+@blueprint.post("/operator/routes/<pid('rte'):route_id>/warmup/end")
+@needs(permissions.MANAGE)
+def end_warmup(route_id: int) -> Response:
+    """End a warm-up."""
+    scope = visit.scope()
+    with transaction(scope):
+        warmup_services.end(scope, route_id=route_id)
+    flash("The warm-up is over: the route sends whatever comes.", "success")
+    return redirect(url_for("ways.show", route_id=route_id), 303)
+
+
+@blueprint.post("/operator/pools/<pid('pol'):pool_id>/overflow")
+@needs(permissions.MANAGE)
+def set_overflow(pool_id: int) -> Response:
+    """Say where a pool's mail goes when its warming routes have sent their stage."""
+    scope = visit.scope()
+    with transaction(scope):
+        chosen = forms.chosen_id("overflow", "pol", label="a pool")
+        warmup_services.set_overflow(scope, pool_id=pool_id, overflow_pool_id=chosen)
+    flash("Done; it holds within seconds.", "success")
+    return redirect(url_for("pools.index"), 303)
 
 
 @blueprint.post("/operator/routes/<pid('rte'):route_id>/delete")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from posthouse.platform import ids
 from posthouse.platform.app import create_core
 from posthouse.platform.db import transaction
 from posthouse.sending.pools import queries, services
@@ -92,6 +93,25 @@ def test_a_route_is_changed_tried_and_deleted(core, world, browser):
     browser.post(f"{path}/delete", page=path)
     assert _routes(world) == ()
     assert browser.get(path).status_code == 404
+
+
+def test_a_route_is_warmed(core, world, browser):
+    """A plan that comes along or one's own; a pool may overflow while that lasts."""
+    pool = _pool(world)
+    with transaction(world.operator):
+        services.add_route(world.operator, pool_id=pool, name="one", host="127.0.0.1", port=1, tls="none")
+        other = services.create_pool(world.operator, name="Warm")
+    browser.sign_in("operator@example.com")
+    path = re.search(r'href="(/operator/routes/\w+)"', browser.get("/operator/pools").text)[1]
+    assert "10,000,000" in browser.post(f"{path}/warmup", page=path, plan="sparkpost").text
+    assert browser.post(f"{path}/warmup", page=path, plan="", stages="5 3").status_code == 422
+    assert "7 → 9" in browser.post(f"{path}/warmup", page=path, plan="", stages="7, 9").text
+    set_to = re.search(r'action="(/operator/pools/\w+/overflow)"', browser.get("/operator/pools").text)[1]
+    browser.post(set_to, page="/operator/pools", overflow=ids.encode("pol", other))
+    with transaction(world.operator):
+        assert queries.get_pool(world.operator, pool).overflow_pool_id == other
+    browser.post(f"{path}/warmup/end", page=path)
+    assert not _routes(world)[0].warming
 
 
 def test_nobody_below_the_operator_comes_near(core, world, browser):
