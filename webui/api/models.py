@@ -114,7 +114,7 @@ class Lists(Output):
     """All lists, in one page."""
 
     data: list[List]
-    next_cursor: str | None = Field(None, description="Always null as yet; follow it all the same.")
+    next_cursor: str | None = Field(default=None, description="Always null as yet; follow it all the same.")
 
 
 class ListState(Output):
@@ -291,4 +291,4 @@ class Domains(Output):
     """All sending domains, in one page."""
 
     data: list[Domain]
-    next_cursor: str | None = Field(None, description="Always null as yet; follow it all the same.")
+    next_cursor: str | None = Field(default=None, description="Always null as yet; follow it all the same.")
