@@ -29,6 +29,7 @@ class Effect(StrEnum):
 
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    TAKEN_BACK = "taken-back"
     UNSUBSCRIBED = "unsubscribed"
     REPORTED = "reported"
     NONE = "none"

@@ -7,11 +7,13 @@ from posthouse.inbound.parsing.cards import Kind
 from posthouse.inbound.sorters import unsubscribe
 from posthouse.inbound.sorters.matter import Matter, message_of
 from posthouse.platform.scope import Scope
-from posthouse.sending.messages.services import record_complaint
+from posthouse.sending.messages.services import record_complaint, take_back_complaint
 
 SOURCE = "feedback"
-NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})
-"""RFC 6430 and RFC 6591: the one says the contrary, the other concerns a domain and no person."""
+TAKEN_BACK = "not-spam"
+"""RFC 6430: the person says the contrary of a complaint."""
+NO_COMPLAINT = "auth-failure"
+"""RFC 6591: it concerns a domain and no person."""
 
 
 def sort(scope: Scope, matter: Matter) -> Effect | None:
@@ -21,8 +23,11 @@ def sort(scope: Scope, matter: Matter) -> Effect | None:
         return None
     if message_of(scope, matter) is None:
         return Effect.NO_SUCH_MESSAGE
-    if feedback.kind in NO_COMPLAINT:
+    if feedback.kind == NO_COMPLAINT:
         return Effect.NONE
+    if feedback.kind == TAKEN_BACK:
+        taken_back = take_back_complaint(scope, matter.message_id, text=f"{feedback.kind}, reported by {feedback.reporter or 'a provider'}")
+        return Effect.TAKEN_BACK if taken_back else Effect.NONE
     if feedback.kind == "opt-out":
         return unsubscribe.leave(scope, matter)
     noted = record_complaint(scope, matter.message_id, SOURCE, text=f"{feedback.kind}, reported by {feedback.reporter or 'a provider'}")

@@ -14,7 +14,7 @@ from posthouse.sending.messages.events import MessageBounced, MessageComplained
 from posthouse.sending.messages.models import Message, MessageEvent
 from posthouse.sending.replies.cards import Action, Classification
 from posthouse.sending.standing import services as standing
-from posthouse.tenants.suppressions.services import suppress
+from posthouse.tenants.suppressions.services import lift_complaint, suppress
 
 
 def record_bounce(scope: Scope, message_id: int, found: Classification, source: str, *, text: str = "") -> bool:
@@ -52,6 +52,18 @@ def record_complaint(scope: Scope, message_id: int, source: str, *, text: str = 
     standing.count(scope, stream=row.stream, sent_at=row.settled_at or row.created_at, complaints=1)
     suppress(scope, email=row.email_norm, reason="complaint", source=source, message_id=message_id)
     emit(scope, MessageComplained(message_id=message_id))
+    return True
+
+
+def take_back_complaint(scope: Scope, message_id: int, *, text: str = "") -> bool:
+    """End the suppression that a complaint about this message made (RFC 6430); the complaint stays in the history and the counts.
+
+    Returns False when there is nothing to take back; may be repeated.
+    """
+    row = _locked(scope, message_id)
+    if row is None or not lift_complaint(scope, email_norm=row.email_norm, message_id=message_id):
+        return False
+    _history(scope, message_id, "not_spam", None, text)
     return True
 
 

@@ -103,6 +103,24 @@ def lift_unsubscribe(scope: Scope, *, email_norm: str, list_id: int) -> None:
     )
 
 
+def lift_complaint(scope: Scope, *, email_norm: str, message_id: int) -> bool:
+    """End what a complaint about one message left behind, because the person took it back; returns whether there was something to end."""
+    ended = session(scope).execute(
+        sa.delete(Suppression)
+        .where(
+            Suppression.tenant_id == scope.tenant,
+            Suppression.address == email_norm,
+            Suppression.reason == Reason.COMPLAINT,
+            Suppression.message_id == message_id,
+        )
+        .returning(Suppression.id)
+    )
+    lifted = ended.scalars().all()
+    for suppression_id in lifted:
+        audit.record(scope, verb="suppression.lifted", subject="suppression", subject_id=suppression_id, reason_was="complaint")
+    return bool(lifted)
+
+
 def erase(scope: Scope, *, email_norm: str) -> None:
     """Keep the tenant from ever writing to an address without keeping the address: its rows become one keyed hash. May be repeated."""
     name = rules.erased_names(keyring(), scope.tenant, email_norm)[0]

@@ -137,6 +137,25 @@ def test_a_complaint_is_noted_once_and_suppresses(desk) -> None:
     assert [effect for _, effect, _ in desk.mail(desk.world.a1)] == ["complained", "repeated", "repeated"]
 
 
+def test_a_complaint_that_is_taken_back_suppresses_nobody_any_more(desk) -> None:
+    """RFC 6430: once, for the message complained about, and for no other tenant's."""
+    sent, other = desk.send(desk.world.a1), desk.send(desk.world.a2)
+    for one in (sent, other):
+        desk.hand_in(letters.arf(token=one.token), f"fbl-{one.token}@mail.example")
+    for extra in ("X-Copy: 1\n", "X-Copy: 2\n"):
+        desk.hand_in(letters.arf("not-spam", token=sent.token, extra=extra), f"fbl-{sent.token}@mail.example")
+    assert (desk.suppressed(desk.world.a1), len(desk.suppressed(desk.world.a2))) == ([], 1)
+    assert [effect for _, effect, _ in desk.mail(desk.world.a1)] == ["complained", "taken-back", "none"]
+
+
+def test_taking_back_ends_no_other_suppression(desk) -> None:
+    """A bounce keeps its own: only the complaint's is lifted."""
+    sent, again = desk.send(desk.world.a1), desk.send(desk.world.a1)
+    desk.hand_in(letters.dsn(token=again.token), f"{again.token}@mail.example")
+    desk.hand_in(letters.arf("not-spam", token=sent.token), f"fbl-{sent.token}@mail.example")
+    assert [row[1] for row in desk.suppressed(desk.world.a1)] == ["hard_bounce"]
+
+
 @pytest.mark.parametrize("kind", ["not-spam", "auth-failure"])
 def test_a_report_that_is_no_complaint_suppresses_nobody(desk, kind: str) -> None:
     """RFC 6430, RFC 6591."""
