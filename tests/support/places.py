@@ -30,6 +30,7 @@ TENANT = (
     "/domains/{dom}",
     "/domains/{dom}/reports",
     "/domains/{dom_pending}",
+    "/domains/{dom}/reports",
     "/fields",
     "/help",
     "/imports",
