@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from databases import fresh
 from flask import Flask
 from world import World, make_world
@@ -20,6 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults", "kill harness")
     group.addoption("--kills", type=int, default=0, help="how often to kill; 0: each test's own number")
     group.addoption("--seed", type=int, default=0, help="repeat the run of this seed; 0: a new one, printed at the end")
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_each_test() -> Iterator[None]:
+    """A test that runs a command sets up this process's logs on its own captured stream, which is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
