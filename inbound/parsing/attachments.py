@@ -13,6 +13,7 @@ CANDIDATE_LIMIT = 5  # parts of one mail that are unpacked: a report has one, a 
 
 _TYPES = re.compile(r"application/(?:x-)?(?:gzip|zip|zip-compressed|gzip-compressed|xml|octet-stream|tlsrpt(?:\+\w+)?|json)$|text/xml$")
 _NAMES = re.compile(r"\.(?:xml|gz|zip|json)$", re.IGNORECASE)
+_PACKED_BASE64 = (b"H4sI", b"UEsDB")
 _BARE = re.compile(rb"\s{0,100}(?:\xef\xbb\xbf)?\s{0,100}(?:<\?xml|<(?:[\w.-]{1,40}:)?feedback[\s>]|<!--|\{)")
 
 
@@ -37,7 +38,10 @@ def may_hold_report(part: Part) -> bool:
     if part.children:
         return False
     name = part.params.get("name", "") or part.get("content-disposition").rpartition("=")[2].strip("\"' ;")
-    return bool(_TYPES.match(part.content_type) or _NAMES.search(name))
+    if _TYPES.match(part.content_type) or _NAMES.search(name):
+        return True
+    # Neither type nor name tells: the first letters of packed content in base64 do.
+    return part.body[:200].lstrip()[:5].startswith(_PACKED_BASE64)
 
 
 def _read(data: bytes) -> DmarcReport | TlsReport | None:

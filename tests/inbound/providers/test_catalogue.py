@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import hook_calls
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posthouse.inbound.providers import amazonses
@@ -138,6 +138,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     body=st.binary(max_size=60) | _JSON.map(lambda value: json.dumps(value).encode()),
     content_type=st.sampled_from(["application/json", "multipart/form-data; boundary=b", ""]),
