@@ -30,7 +30,8 @@ from posthouse.sending.pools import paces
 from posthouse.sending.pools import services as pools
 from posthouse.sending.pools.queries import RouteLogin, open_routes
 
-OPEN_LEASES = 4  # at most so many leases at once, so that a stop or a death concerns few messages
+OPEN_MESSAGES = 800  # at most about so many under lease at once, so that a stop or a death concerns few
+OPEN_LEASES = 40  # single messages come one a lease, and a slow server must not hold up those for another
 BELL_SECONDS = 1.0
 BELL_AT_WORK_SECONDS = 0.2
 LOOK_SECONDS = 0.25  # without news, routes that rested are tried again after so long
@@ -106,12 +107,16 @@ class LaneWorker:
         # Claimed ahead while little waits, so that connections never stand idle.
         self._news.clear()
         waiting = sum(outlet.desk.waiting for outlet in self._outlets.values())
-        if len(self._at_work) >= OPEN_LEASES or waiting >= LOW_WATER:
+        if self._full or waiting >= LOW_WATER:
             await self._hear()
         elif not await self._claim():
             await self._in_thread(lambda: bell().wait(self._stream, BELL_AT_WORK_SECONDS if self._at_work else BELL_SECONDS))
         for outlet in self._outlets.values():
             outlet.staff()
+
+    @property
+    def _full(self) -> bool:
+        return len(self._at_work) >= OPEN_LEASES or sum(len(one.claimed.cards) for one in self._at_work) >= OPEN_MESSAGES
 
     async def _hear(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -33,6 +33,7 @@ class Way:
     trouble: str = ""  # to be written down
     well: bool = False  # to be written down
     gone: bool = False  # paused, deleted or changed: what is on its connections ends there, nothing new goes that way
+    busy: int = 0  # of its connections, how many are sending
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -107,7 +108,9 @@ class Outlet:
         weights = sum(way.login.card.weight for way in ways)
         for way in ways:
             share = math.ceil(wanted * way.login.card.weight / weights)
-            for _ in range(min(share, _most(way, ways)) - len(way.tasks)):
+            # A connection that speaks with a slow server is no help for what waits; one that is idle or being opened is.
+            ready = len(way.tasks) - way.busy
+            for _ in range(min(share - ready, _most(way, ways) - len(way.tasks))):
                 task = asyncio.create_task(self._serve(way))
                 way.tasks.add(task)
                 task.add_done_callback(way.tasks.discard)
@@ -123,7 +126,11 @@ class Outlet:
                 feed = RouteFeed(
                     self.desk, way.login.card.id, lane=way.lane, preamble=way.login.card.preamble, may_pull=lambda: not way.gone
                 )
-                end = await converse(channel, feed, most=way.login.card.messages_per_connection)
+                way.busy += 1
+                try:
+                    end = await converse(channel, feed, most=way.login.card.messages_per_connection)
+                finally:
+                    way.busy -= 1
                 barren = 0 if feed.finished else barren + 1
                 if feed.finished:
                     way.worked()

@@ -40,7 +40,8 @@ _HELD = (
     " WHERE tenant_id = %(tenant)s AND lease_id = %(lease)s AND state = 'leased' ORDER BY id FOR UPDATE"
 )
 _STOPPED = "SELECT id FROM campaign WHERE tenant_id = %(tenant)s AND id = ANY (CAST(%(campaigns)s AS bigint[])) AND state = 'stopped'"
-# The outcomes, what is told of them, and the end of the lease.
+# The outcomes, what is told of them, and the end of the lease. Its messages are found by the lease, and the policy alone names the
+# tenant: of one that is new the planner would think that it has a single row, and read all of them.
 _WRITE = (
     "WITH u AS MATERIALIZED (SELECT * FROM unnest(CAST(%(ids)s AS bigint[]), CAST(%(states)s AS text[]), CAST(%(reasons)s AS text[]),"
     " CAST(%(attempts)s AS smallint[]), CAST(%(not_befores)s AS timestamptz[]), CAST(%(routes)s AS bigint[]), CAST(%(codes)s AS smallint[]),"
@@ -53,7 +54,7 @@ _WRITE = (
     " not_before = coalesce(u.not_before, m.not_before), settled_at = CASE WHEN u.state = 'queued' THEN NULL ELSE %(now)s END,"
     " route_id = coalesce(u.route_id, m.route_id), reply_code = coalesce(u.code, m.reply_code),"
     " reply_status = coalesce(u.status, m.reply_status), reply_text = coalesce(u.text, m.reply_text), hard = m.hard OR u.hard"
-    " FROM u WHERE m.tenant_id = %(tenant)s AND m.id = u.id"
+    " FROM u WHERE m.lease_id = %(lease)s AND m.state = 'leased' AND m.id = u.id"
 )
 
 

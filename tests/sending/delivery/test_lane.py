@@ -10,10 +10,10 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from killing import Tiny
-from relay import TAKE_TIME, Relay
+from relay import SAY_NOTHING, TAKE_TIME, Relay
 
 from posthouse.platform import clock, stopping
-from posthouse.platform.app import create_core
+from posthouse.platform.app import bell, create_core
 from posthouse.platform.db import db, session, transaction
 from posthouse.platform.scope import system
 from posthouse.sending.content.cards import RenderFailed
@@ -45,10 +45,12 @@ class Post:
     world: object
     place: Place
 
-    def open(self, port):
+    def open(self, port, *, connections=2):
         with transaction(self.world.operator):
             pool = pools.create_pool(self.world.operator, name=f"pool {next(_names)}")
-            pools.add_route(self.world.operator, pool_id=pool, name="r", host="127.0.0.1", port=port, tls="none", max_connections=2)
+            pools.add_route(
+                self.world.operator, pool_id=pool, name="r", host="127.0.0.1", port=port, tls="none", max_connections=connections
+            )
             for reseller in (self.world.a, self.world.b):
                 for stream in ("marketing", "transactional"):
                     pools.grant_pool(self.world.operator, pool_id=pool, reseller_id=reseller.id, stream=stream, default=True)
@@ -136,6 +138,34 @@ def test_a_tenant_never_sees_anothers_messages(post, world):
 
     asyncio.run(go())
     assert post.states(world.a2) == {}
+
+
+def test_single_messages_do_not_wait_for_a_slow_server_to_answer_others(post, world):
+    """Each that comes while the server thinks gets a lease and a connection of its own."""
+    held = 8
+
+    def script(session_, verb, line):
+        if verb != "DOT":
+            return None
+        asked.add(session_.number)
+        return SAY_NOTHING
+
+    async def go():
+        async with Relay(script=script) as relay:
+            post.open(relay.port, connections=held)
+            run = asyncio.create_task(post.work(lambda: len(asked) == held, stream="transactional"))
+            for number in range(1, held + 1):
+                post.queue(world.a1, 1, stream="transactional")
+                bell().ring("transactional")
+                while len(asked) < number and not run.done():
+                    await asyncio.sleep(0.01)
+            for talk in list(relay._tasks):
+                talk.cancel()
+            await run
+
+    asked = set()
+    asyncio.run(go())
+    assert len(asked) == held
 
 
 def test_a_limit_holds_and_is_shown_at_the_campaign(post, world):
