@@ -39,7 +39,8 @@ MAY_SEND = ("active", "grace")
 # All that stands around a claim, and the lease's id, in one round trip.
 _STANDING = (
     "SELECT (SELECT state FROM tenant WHERE reseller_id = %(reseller)s AND id = %(tenant)s) AS state, posthouse_id() AS lease_id,"
-    " coalesce((SELECT pool_id FROM tenant_pool WHERE tenant_id = %(tenant)s AND stream = %(stream)s), (SELECT pool_id FROM reseller_pool"
+    " coalesce((SELECT t.pool_id FROM tenant_pool t JOIN reseller_pool g ON g.pool_id = t.pool_id AND g.stream = t.stream"
+    " AND g.reseller_id = %(reseller)s WHERE t.tenant_id = %(tenant)s AND t.stream = %(stream)s), (SELECT pool_id FROM reseller_pool"
     " WHERE reseller_id = %(reseller)s AND stream = %(stream)s AND is_default)) AS pool_id,"
     " (SELECT array_agg(id ORDER BY id) FROM campaign WHERE tenant_id = %(tenant)s AND state IN ('starting', 'sending', 'waiting')) AS running,"
     " (SELECT array_agg(id) FROM campaign WHERE tenant_id = %(tenant)s AND state = 'waiting') AS waiting,"

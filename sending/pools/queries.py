@@ -53,6 +53,15 @@ class RouteCard:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantCard:
+    """A reseller's leave to use a pool for a stream; `default`: its tenants use it unless another was chosen for them."""
+
+    reseller_id: int
+    stream: str
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PoolCard:
     """A pool with its routes. `overflow_pool_id`: where mail goes that its warming routes may not send today; None: it waits."""
 
@@ -61,6 +70,7 @@ class PoolCard:
     kind: str
     state: str
     routes: tuple[RouteCard, ...] = ()
+    grants: tuple[GrantCard, ...] = ()
     overflow_pool_id: int | None = None
 
 
@@ -108,7 +118,8 @@ _KNOWN = (
     Route.last_sent_at,
 )
 _POOL_OF = sa.text(
-    "SELECT coalesce((SELECT pool_id FROM tenant_pool WHERE tenant_id = :tenant AND stream = :stream),"
+    "SELECT coalesce((SELECT t.pool_id FROM tenant_pool t JOIN reseller_pool g ON g.pool_id = t.pool_id"
+    " AND g.stream = t.stream AND g.reseller_id = :reseller WHERE t.tenant_id = :tenant AND t.stream = :stream),"
     " (SELECT pool_id FROM reseller_pool WHERE reseller_id = :reseller AND stream = :stream AND is_default))"
 )
 
@@ -124,9 +135,23 @@ def list_pools(scope: Scope) -> list[PoolCard]:
     pools = session(scope).scalars(query).all()
     routes = _cards(scope, [pool.id for pool in pools])
     return [
-        PoolCard(pool.id, pool.name, pool.kind, pool.state, tuple(r for r in routes if r.pool_id == pool.id), pool.overflow_pool_id)
+        PoolCard(
+            pool.id,
+            pool.name,
+            pool.kind,
+            pool.state,
+            tuple(r for r in routes if r.pool_id == pool.id),
+            _grants(scope, pool.id),
+            pool.overflow_pool_id,
+        )
         for pool in pools
     ]
+
+
+def _grants(scope: Scope, pool_id: int) -> tuple[GrantCard, ...]:
+    query = sa.select(ResellerPool.reseller_id, ResellerPool.stream, ResellerPool.is_default).where(ResellerPool.pool_id == pool_id)
+    rows = session(scope).execute(query.order_by(ResellerPool.reseller_id, ResellerPool.stream))
+    return tuple(GrantCard(row.reseller_id, row.stream, row.is_default) for row in rows)
 
 
 def pool_of_tenant(scope: Scope, *, stream: str) -> int | None:
@@ -165,7 +190,7 @@ def get_pool(scope: Scope, pool_id: int) -> PoolCard:
     row = session(scope).get(Pool, pool_id)
     if row is None:
         raise missing("pool")
-    return PoolCard(row.id, row.name, row.kind, row.state, tuple(_cards(scope, [pool_id])), row.overflow_pool_id)
+    return PoolCard(row.id, row.name, row.kind, row.state, tuple(_cards(scope, [pool_id])), _grants(scope, row.id), row.overflow_pool_id)
 
 
 def get_route(scope: Scope, route_id: int) -> RouteCard:

@@ -32,6 +32,21 @@ def create_pool(scope: Scope, *, name: str, kind: str = "shared") -> int:
     return row.id
 
 
+def edit_pool(scope: Scope, *, pool_id: int, name: str, state: str) -> None:
+    """Rename a pool, pause it or let it go on; a paused pool's mail waits. Raises: Invalid, Missing."""
+    require(scope, permissions.MANAGE)
+    row = session(scope).get(Pool, pool_id)
+    if row is None:
+        raise missing("pool")
+    if not name.strip() or state not in {"active", "paused"}:
+        raise Invalid("pool_malformed", "A pool needs a name, and is active or paused.", field="name")
+    taken = sa.select(Pool.id).where(Pool.name == name.strip(), Pool.id != pool_id)
+    if session(scope).execute(taken).first() is not None:
+        raise Invalid("pool_name_taken", f"There is a pool “{name.strip()}” already. Choose another name.", field="name")
+    row.name, row.state = name.strip(), state
+    audit.record(scope, verb="pool.edited", subject="pool", subject_id=pool_id, name=row.name, state=state)
+
+
 def add_route(scope: Scope, *, pool_id: int, password: str = "", **values: Unpack[RouteValues]) -> int:
     """Add a way out to a pool; returns its id. The password is kept sealed. Raises: Invalid, Missing."""
     require(scope, permissions.MANAGE)
@@ -121,6 +136,15 @@ def grant_pool(scope: Scope, *, pool_id: int, reseller_id: int, stream: str, def
     statement = insert(ResellerPool).values(values)
     live.execute(statement.on_conflict_do_update(index_elements=["reseller_id", "stream", "pool_id"], set_={"is_default": default}))
     audit.record(scope, verb="pool.granted", subject="pool", subject_id=pool_id, reseller=reseller_id, stream=stream, default=default)
+
+
+def revoke_pool(scope: Scope, *, pool_id: int, reseller_id: int, stream: str) -> None:
+    """Take a pool back from a reseller; tenants that chose it fall back on the reseller's default. Harmless where it wasn't granted."""
+    require(scope, permissions.MANAGE)
+    _check_stream(stream)
+    where = (ResellerPool.reseller_id == reseller_id, ResellerPool.pool_id == pool_id, ResellerPool.stream == stream)
+    session(scope).execute(sa.delete(ResellerPool).where(*where))
+    audit.record(scope, verb="pool.revoked", subject="pool", subject_id=pool_id, reseller=reseller_id, stream=stream)
 
 
 def choose_pool(scope: Scope, *, stream: str, pool_id: int | None) -> None:

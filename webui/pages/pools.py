@@ -67,6 +67,29 @@ def grant(pool_id: int) -> Response:
     return _change(act, "Granted.")
 
 
+@blueprint.post("/operator/pools/<pid('pol'):pool_id>/revoke")
+@needs(permissions.MANAGE)
+def revoke(pool_id: int) -> Response:
+    """Take a pool back from a reseller."""
+
+    def act(scope: Any) -> None:
+        reseller_id = forms.chosen_id("reseller", "rsl", label="a reseller")
+        if reseller_id is not None:
+            services.revoke_pool(scope, pool_id=pool_id, reseller_id=reseller_id, stream=forms.text("stream"))
+
+    return _change(act, "Taken back. Mail of its tenants goes by another pool of theirs, or waits for one.")
+
+
+@blueprint.post("/operator/pools/<pid('pol'):pool_id>")
+@needs(permissions.MANAGE)
+def edit(pool_id: int) -> Response:
+    """Rename a pool, pause it or let it go on."""
+    return _change(
+        lambda scope: services.edit_pool(scope, pool_id=pool_id, name=forms.text("name"), state=forms.text("state")),
+        "Changed; it holds within seconds.",
+    )
+
+
 def _change(act: Any, said: str) -> Response:
     scope = visit.scope()
     try:

@@ -106,3 +106,34 @@ def test_a_route_that_cannot_be_is_refused(world, wrong):
         _pool(world, **wrong)
     with transaction(world.operator):
         assert queries.list_pools(world.operator) == []
+
+
+def test_a_pool_that_is_taken_back_is_chosen_no_more(world):
+    """Who had chosen it falls back on the default; a second time changes nothing."""
+    shared, own = _pool(world), _pool(world, "own")
+    _grant(world, shared, world.a, default=True)
+    _grant(world, own, world.a, default=False)
+    with transaction(world.a1.scope):
+        services.choose_pool(world.a1.scope, stream="marketing", pool_id=own)
+    for _ in range(2):
+        with transaction(world.operator):
+            services.revoke_pool(world.operator, pool_id=own, reseller_id=world.a.id, stream="marketing")
+    assert _of(world.a1) == shared
+    with transaction(world.operator):
+        assert [card.grants for card in queries.list_pools(world.operator) if card.id == own] == [()]
+    with transaction(world.a.scope), pytest.raises(Forbidden):
+        services.revoke_pool(world.a.scope, pool_id=shared, reseller_id=world.a.id, stream="marketing")
+
+
+def test_a_paused_pool_offers_no_routes(world):
+    """Paused and renamed by the operator alone; a taken name is refused."""
+    pool, other = _pool(world), _pool(world, "other")
+    with transaction(world.operator):
+        services.edit_pool(world.operator, pool_id=pool, name=" Main ", state="paused")
+    with transaction(world.a1.scope):
+        assert queries.open_routes(world.a1.scope, pool_id=pool) == []
+    for wrong in ({"name": "Main", "state": "active"}, {"name": " ", "state": "active"}, {"name": "x", "state": "gone"}):
+        with transaction(world.operator), pytest.raises(Invalid):
+            services.edit_pool(world.operator, pool_id=other, **wrong)
+    with transaction(world.operator), pytest.raises(Missing):
+        services.edit_pool(world.operator, pool_id=7, name="x", state="active")

@@ -114,6 +114,21 @@ def test_a_route_is_warmed(core, world, browser):
     assert not _routes(world)[0].warming
 
 
+def test_a_pool_is_renamed_and_taken_back(core, world, browser):
+    """Its grants stand on the page, each with a way to take it back."""
+    pool = _pool(world)
+    with transaction(world.operator):
+        services.grant_pool(world.operator, pool_id=pool, reseller_id=world.a.id, stream="marketing", default=True)
+    browser.sign_in("operator@example.com")
+    path = f"/operator/pools/{ids.encode('pol', pool)}"
+    assert "Renamed" in browser.post(path, page="/operator/pools", name="Renamed", state="active").text
+    assert "by default" in browser.get("/operator/pools").text
+    reseller = ids.encode("rsl", world.a.id)
+    assert "Taken back." in browser.post(f"{path}/revoke", page="/operator/pools", reseller=reseller, stream="marketing").text
+    with transaction(world.operator):
+        assert queries.get_pool(world.operator, pool).grants == ()
+
+
 def test_nobody_below_the_operator_comes_near(core, world, browser):
     """A reseller and a tenant get the answer of a page that isn't there or theirs."""
     pool = _pool(world)
