@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import secrets
 import subprocess
@@ -47,7 +48,14 @@ def figures(request, seed):
         if keep:
             KEPT.mkdir(parents=True, exist_ok=True)
             seconds = round((clock.now() - began).total_seconds())
-            kept = {"at": began.strftime("%Y-%m-%d %H:%M"), "seed": seed, "seconds": seconds, "versions": versions, **found}
+            kept = {
+                "at": began.strftime("%Y-%m-%d %H:%M"),
+                "seed": seed,
+                "seconds": seconds,
+                "versions": versions,
+                "load": _load(),
+                **found,
+            }
             (KEPT / f"{began:%Y%m%dT%H%M%S}-{seed}.json").write_text(json.dumps(kept, indent=1))
 
     return tell
@@ -57,6 +65,11 @@ def pytest_terminal_summary(terminalreporter, config):
     """Show seeds and figures whatever the verdict."""
     for line in config.stash.get(LINES, []):
         terminalreporter.write_line(line)
+
+
+def _load():
+    """How many processes wanted each processor lately: above 1 everything waits, recovery too."""
+    return round(os.getloadavg()[2] / (os.cpu_count() or 1), 1)
 
 
 def _versions():
