@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from posthouse.platform.errors import Invalid
@@ -46,6 +46,7 @@ def test_the_end_of_the_day_is_quiet():
 _ROUTES = st.dictionaries(st.integers(1, 9), st.tuples(st.integers(1, 9), st.none() | st.integers(0, 300)), min_size=1, max_size=4)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.integers(0, 200), _ROUTES, st.integers(0, 9))
 def test_nobody_gets_more_than_is_there(count, routes, beside):
     """Neither more than the messages, nor more than a stage has left; what no route can take is left over only when all are full."""
