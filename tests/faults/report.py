@@ -51,6 +51,7 @@ def _table(runs: list[dict[str, Any]]) -> list[str]:
         "Bound",
         "Recovery p50 / p99",
         "Took",
+        "Load",
     )
     rows = [_row(run) for run in runs]
     total = sum(sum(run["kills"].values()) for run in runs)
