@@ -75,7 +75,7 @@ def test_on_a_phone_the_menu_opens_and_what_is_wrong_is_told(served, page):
     menu.focus()
     page.keyboard.press("Enter")
     expect(menu).to_have_attribute("aria-expanded", "true")
-    expect(page.get_by_role("link", name="Contacts")).to_be_visible()
+    expect(page.get_by_role("link", name="Contacts", exact=True)).to_be_visible()
     page.keyboard.press("Escape")
     expect(menu).to_have_attribute("aria-expanded", "false")
     expect(menu).to_be_focused()
