@@ -18,6 +18,7 @@ from posthouse.sending.content.problems import Problem
 from posthouse.sending.content.rendering import TemplateFailed, render
 from posthouse.tenants.accounts.queries import get_profile
 from posthouse.tenants.contacts import queries as contacts
+from posthouse.tenants.lists import queries as lists
 
 PREVIEW_BASE = "#"
 
@@ -61,8 +62,11 @@ def sample_fields(scope: Scope, campaign: Campaign, contact_id: int | None) -> M
         return {**card.fields, "email": card.email}
     if campaign.list_id is None:
         return {}
-    page = contacts.list_contacts(scope, list_id=campaign.list_id, limit=1)
-    return {**page.cards[0].fields, "email": page.cards[0].email} if page.cards else {}
+    first = lists.first_contact(scope, campaign.list_id)
+    if first is None:
+        return {}
+    card = contacts.get_contact(scope, first)
+    return {**card.fields, "email": card.email}
 
 
 def compile_campaign(scope: Scope, campaign: Campaign, *, contact_id: int | None = None) -> tuple[Outcome, Letter]:

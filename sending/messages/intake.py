@@ -23,7 +23,8 @@ _FROM_CONTACTS = sa.text(
     f"WITH made AS (INSERT INTO message ({_COLUMNS})"
     " SELECT c.tenant_id, :campaign, :revision, :list, c.id, c.email, c.email_norm, c.domain, 'marketing', 'queued', NULL,"
     " CAST(:at AS timestamptz) - interval '1 microsecond' * (:size - row_number() OVER (ORDER BY c.id)), :at"
-    " FROM contact c WHERE c.tenant_id = :tenant AND c.id = ANY (:contacts) ORDER BY c.id"
+    " FROM (SELECT CAST(:tenant AS bigint) AS tenant_id, u.id FROM unnest(CAST(:contacts AS bigint[])) AS u (id) OFFSET 0) AS part,"
+    " LATERAL (SELECT k.* FROM contact k WHERE k.tenant_id = part.tenant_id AND k.id = part.id LIMIT 1) AS c ORDER BY c.id"
     " ON CONFLICT (tenant_id, campaign_id, contact_id) WHERE campaign_id IS NOT NULL DO NOTHING RETURNING domain)"
     " SELECT domain, count(*) AS new FROM made GROUP BY domain"
 )

@@ -99,3 +99,10 @@ def _card(row: Subscription, name: str) -> SubscriptionCard:
     return SubscriptionCard(
         row.list_id, name, row.contact_id, row.state, row.source, row.import_id, row.consent, row.created_at, row.changed_at
     )
+
+
+def first_contact(scope: Scope, list_id: int) -> int | None:
+    """Return the contact that was on a list first, as an example of them all; None for an empty list."""
+    require(scope, permissions.READ_CONTACTS)
+    query = sa.select(Subscription.contact_id).where(Subscription.tenant_id == scope.tenant, Subscription.list_id == list_id)
+    return session(scope).scalars(query.order_by(Subscription.contact_id).limit(1)).one_or_none()
