@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 from browser import ARGUMENTS, chromium, watched
 from flask import Flask
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from product import free_port
 from werkzeug.serving import make_server
 from world import World, make_world
@@ -50,6 +50,7 @@ def served(settings):
 
 @pytest.fixture(scope="module")
 def chrome():
+    expect.set_options(timeout=15_000)  # a busy machine takes its time
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         yield running
