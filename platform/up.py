@@ -71,17 +71,12 @@ def _up(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def running_services(settings: Settings) -> Iterator[Settings]:
-    """Give the settings with both services' addresses; those that are not named are started here and stopped at the end."""
-    with embedded_services(settings) as (ready, _services):
-        yield ready
-
-
-@contextmanager
 def embedded_services(
     settings: Settings, *, seconds_to_stop: Callable[[], float] = lambda: STOP_SECONDS
 ) -> Iterator[tuple[Settings, list[Running]]]:
-    """Do the same, and give the servers that were started, for a supervisor to look after; they all stop at the same time."""
+    """Give the settings with both services' addresses, and the servers that were started because none was named, for a supervisor to look
+    after; at the end they all stop at the same time.
+    """
     services: list[Running] = []
     try:
         if not settings.database_url:

@@ -53,12 +53,12 @@ def _interrupt(stopping: threading.Event) -> None:
 def _perform(settings: Settings, arguments: argparse.Namespace, stopping: threading.Event) -> int:
     began = clock.monotonic()
     _say("Starting database and Redis")
-    with services(settings) as ready:
+    with services(settings) as (ready, running):
         core = create_core(ready, process="web")
         with core.app_context():
             company = open_accounts(ready)
             _say("Starting the product, the mailboxes and the stand-in for Stripe")
-            with processes(ready):
+            with processes(ready, running):
                 if not arguments.once:
                     _write(program.opening(ready, company) if arguments.json else program.greeting(ready, company))
                 outcome = play(ready, company, _say)

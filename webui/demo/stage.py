@@ -6,16 +6,17 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import sleep
 from typing import Any, TypeVar
 
 from posthouse.platform import clock
+from posthouse.platform.embedded.server import Running
 from posthouse.platform.migrate import migrate
 from posthouse.platform.secrets import ensure_key_file, load_keyring
 from posthouse.platform.settings import Settings
-from posthouse.platform.up import running_services, supervisor
+from posthouse.platform.up import embedded_services, supervisor
 
 _T = TypeVar("_T")
 LOOK_EVERY_SECONDS = 0.2
@@ -27,18 +28,18 @@ class DemoFailed(Exception):
 
 
 @contextmanager
-def services(settings: Settings) -> Iterator[Settings]:
-    """Run database and Redis, migrated, while the block runs."""
+def services(settings: Settings) -> Iterator[tuple[Settings, list[Running]]]:
+    """Run database and Redis, migrated, while the block runs; gives the settings with their addresses, and the servers."""
     ensure_key_file(settings)
-    with running_services(settings) as ready:
+    with embedded_services(settings) as (ready, running):
         migrate(ready.database_url, load_keyring(ready))
-        yield ready
+        yield ready, running
 
 
 @contextmanager
-def processes(settings: Settings) -> Iterator[None]:
-    """Keep the product's processes, the simulator and the Stripe double while the block runs; returns when they answer."""
-    kept = supervisor(settings)
+def processes(settings: Settings, running: Sequence[Running]) -> Iterator[None]:
+    """Keep the product's processes and servers, the simulator and the Stripe double while the block runs; returns when they answer."""
+    kept = supervisor(settings, running)
     kept.logs = settings.data / "log"
     kept.keep("simulator", "simulator")
     kept.keep("stripe-double", "stripe-double", "--port", settings.stripe_api.rpartition(":")[2])
