@@ -195,7 +195,7 @@ def test_k24_a_full_disk_stops_the_lease_before_the_next_body(yard, hold):
     yard.add(hold, 20)
     child = yard.start("marketing", _small_disk)
     until(lambda: yard.taken().total() >= 2, 30)
-    until(lambda: not yard.leased() or yard.taken().total() == 20, 30)
+    until(lambda: not yard.leased() or yard.taken().total() == 20, 90)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     del yard.children[child]

@@ -8,7 +8,7 @@ from ways import Ways
 
 from posthouse.sending.pools import services as pools
 
-LETTERS = 200
+LETTERS = 600
 
 
 def _slow(_session, verb, _line):
