@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import cast
 
 from posthouse.sending.simulator import envelope
@@ -14,7 +15,7 @@ MAX_WAITING_BYTES = 1_048_576
 IDLE_SECONDS = 300.0
 
 
-class Wire(asyncio.Protocol):
+class Wire(ABC, asyncio.Protocol):
     """What is below the dialogue; who inherits says what a line and a letter mean."""
 
     def __init__(self, host: str, sessions: set[Wire]) -> None:
@@ -30,11 +31,13 @@ class Wire(asyncio.Protocol):
         self._idle: asyncio.TimerHandle | None = None
         self._last_input = 0.0
 
+    @abstractmethod
     def _command(self, line: bytes) -> None:
-        raise NotImplementedError
+        """Take one command line, without its CRLF."""
 
+    @abstractmethod
     def _finish(self, body: bytes) -> None:
-        raise NotImplementedError
+        """Take a letter that has come to its end."""
 
     # What asyncio calls.
 

@@ -18,13 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 HOSTS = re.compile(
     "|".join(
         [
-            r"\bpypi" + r"\.(org|python\.org)",
+            r"\bpy" + r"pi\.(org|python\.org)",
             r"python" + r"hosted\.org",
             r"\bregistry" + r"\.[a-z0-9-]+\.(org|com|io|dev)",
             r"\bnpm" + r"js\.(org|com)",
             r"\b(docker|ghcr|gcr|quay|mcr)" + r"\.(io|com|microsoft\.com)\b",
             r"\b(unpkg|jsdelivr|esm)" + r"\.(com|net|sh)\b",
-            r"\bproxy\.golang" + r"\.org",
+            r"\bproxy" + r"\.go" + r"lang\.org",
         ]
     ),
     re.IGNORECASE,
