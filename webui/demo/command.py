@@ -32,25 +32,33 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     logs.configure(level="warning", as_json=settings.log_json, process="demo")
-    stopping = threading.Event()
+    end = _End()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: _interrupt(stopping))
+        signal.signal(number, lambda *_: end.called())
     try:
         with _folder(settings) as folder:
-            return _perform(settle(settings, folder, stripe_port=free_port()), arguments, stopping)
+            return _perform(settle(settings, folder, stripe_port=free_port()), arguments, end)
     except (CannotStart, DemoFailed, AppError) as problem:
         _say(f"posthouse: {problem}")
         return 1
 
 
-def _interrupt(stopping: threading.Event) -> None:
-    """The first signal ends the play in order, whatever it is doing; more of them change nothing."""
-    if not stopping.is_set():
-        stopping.set()
-        raise KeyboardInterrupt
+class _End:
+    """What a signal does: the first one breaks off a play, and only ends the wait once the play is over; more change nothing."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.playing = True
+
+    def called(self) -> None:
+        if self.asked.is_set():
+            return
+        self.asked.set()
+        if self.playing:
+            raise KeyboardInterrupt
 
 
-def _perform(settings: Settings, arguments: argparse.Namespace, stopping: threading.Event) -> int:
+def _perform(settings: Settings, arguments: argparse.Namespace, end: _End) -> int:
     began = clock.monotonic()
     _say("Starting database and Redis")
     with services(settings) as (ready, running):
@@ -62,9 +70,10 @@ def _perform(settings: Settings, arguments: argparse.Namespace, stopping: thread
                 if not arguments.once:
                     _write(program.opening(ready, company) if arguments.json else program.greeting(ready, company))
                 outcome = play(ready, company, _say)
+                end.playing = False
                 _report(outcome, clock.monotonic() - began, as_json=arguments.json)
                 if not arguments.once:
-                    _stay(ready, stopping)
+                    _stay(ready, end)
                 return 0 if outcome.well else 1
 
 
@@ -74,12 +83,10 @@ def _report(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
     _write(program.closing(outcome, seconds) if as_json else program.table(outcome, seconds))
 
 
-def _stay(settings: Settings, stopping: threading.Event) -> None:
+def _stay(settings: Settings, end: _End) -> None:
     _say(f"All of it stays up at {settings.public_url} until Ctrl-C")
-    try:
-        stopping.wait()
-    except KeyboardInterrupt:
-        _say("Stopping")
+    end.asked.wait()
+    _say("Stopping")
 
 
 @contextmanager
