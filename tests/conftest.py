@@ -9,7 +9,7 @@ import pytest
 import structlog
 from databases import fresh
 from flask import Flask
-from world import World, make_world
+from world import World, peopled
 
 from posthouse.platform import stopping
 from posthouse.platform.app import create_core
@@ -38,9 +38,9 @@ def _asked_of_nobody() -> Iterator[None]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Iterator[Settings]:
-    """Settings on a database of the test's own, cloned from the migrated template, and an emptied Redis."""
-    with fresh(tmp_path) as made:
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Settings on a database of the test's own, with the small world in it when the test asks for that, and an emptied Redis."""
+    with fresh(tmp_path, template=peopled()[0] if "world" in request.fixturenames else None) as made:
         yield made
 
 
@@ -61,4 +61,4 @@ def _close(made: Flask) -> None:
 @pytest.fixture
 def world(app: Flask) -> World:
     """An operator, resellers a and b, and their tenants a1, a2, b1, b2, each with an owner."""
-    return make_world()
+    return peopled()[1]

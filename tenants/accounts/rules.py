@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
-from zoneinfo import available_timezones
+import zoneinfo
 
 from posthouse.platform.errors import Invalid
 
@@ -60,8 +61,14 @@ def clean_host(text: str) -> str:
     return host
 
 
+@functools.cache
+def timezones() -> tuple[str, ...]:
+    """Return the names of all time zones in order; the list is read from many files, so once in a process."""
+    return tuple(sorted(zoneinfo.available_timezones()))
+
+
 def clean_timezone(text: str) -> str:
     """Return the name of a time zone. Raises: Invalid."""
-    if text not in available_timezones():
+    if text not in timezones():
         raise Invalid("timezone_unknown", "Choose a time zone from the list, such as Europe/Berlin.", field="timezone")
     return text

@@ -21,10 +21,20 @@ def _migrate(url: str) -> None:
     migrate(url, parse_keys(SECRET_KEYS))
 
 
+def migrated() -> str:
+    """Return the name of the template that is migrated and holds nobody."""
+    return services().template("template_migrated", _migrate)
+
+
+def settings_of(url: str, folder: Path) -> Settings:
+    """Give settings that lead to this database and an emptied Redis."""
+    return replace(Settings(), data=folder, database_url=url, redis_url=services().empty_redis(), secret_keys=SECRET_KEYS)
+
+
 @contextmanager
-def fresh(folder: Path) -> Iterator[Settings]:
-    """Clone a database and empty Redis; the database is dropped afterwards."""
+def fresh(folder: Path, *, template: str | None = None) -> Iterator[Settings]:
+    """Clone a database, of the migrated template when none is named, and empty Redis; the database is dropped afterwards."""
     running = services()
-    url = running.database(template=running.template(_migrate))
-    yield replace(Settings(), data=folder, database_url=url, redis_url=running.empty_redis(), secret_keys=SECRET_KEYS)
+    url = running.database(template=template or migrated())
+    yield settings_of(url, folder)
     running.drop(url)

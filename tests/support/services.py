@@ -22,8 +22,6 @@ from psycopg import sql
 from posthouse.platform.embedded import postgres, redis
 from posthouse.platform.embedded.server import Running
 
-TEMPLATE = "template_migrated"
-
 
 @dataclass(frozen=True)
 class Services:
@@ -35,15 +33,15 @@ class Services:
     database_server: Running
     redis_server: Running
 
-    def template(self, migrate: Callable[[str], None]) -> str:
-        """Make the template database once with `migrate(url)`, which must close its connections; returns its name."""
-        if not self._exists(TEMPLATE):
-            unfinished = f"{TEMPLATE}_unfinished"
+    def template(self, name: str, fill: Callable[[str], None], *, of: str = "template1") -> str:
+        """Make a template database once with `fill(url)`, which must close its connections; returns its name."""
+        if not self._exists(name):
+            unfinished = f"{name}_unfinished"
             self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", unfinished)
-            self._execute("CREATE DATABASE {}", unfinished)
-            migrate(postgres.url(self.data, database=unfinished))
-            self._execute("ALTER DATABASE {} RENAME TO {}", unfinished, TEMPLATE)
-        return TEMPLATE
+            self._execute("CREATE DATABASE {} TEMPLATE {}", unfinished, of)
+            fill(postgres.url(self.data, database=unfinished))
+            self._execute("ALTER DATABASE {} RENAME TO {}", unfinished, name)
+        return name
 
     def database(self, *, template: str = "template1") -> str:
         """Make a database as a copy of `template`; returns the administrator's address of it."""

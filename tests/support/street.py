@@ -12,7 +12,7 @@ from databases import fresh
 from flask import Flask
 from program import Program, issue_key
 from serving import Served, serving
-from world import World, make_world
+from world import World, peopled
 
 from posthouse.platform.app import create_core
 from posthouse.webui.app import create_app
@@ -34,17 +34,16 @@ class Street:
 @contextmanager
 def open_street(folder: Path, **settings: Any) -> Iterator[Street]:
     """Make a database with people and serve it under these settings."""
-    with fresh(folder) as fresh_settings:
+    template, world = peopled()
+    with fresh(folder, template=template) as fresh_settings:
         made = replace(fresh_settings, **settings)
         core = create_core(made, process="command")
-        with core.app_context():
-            world = make_world()
-            with serving(made, folder) as served:
-                web = create_app(served.settings)
-                yield Street(served, world, core, web)
-                for app in (core, web):
-                    with app.app_context():
-                        _close(app)
+        with core.app_context(), serving(made, folder) as served:
+            web = create_app(served.settings)
+            yield Street(served, world, core, web)
+            for app in (core, web):
+                with app.app_context():
+                    _close(app)
 
 
 def _close(app: Flask) -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from databases import migrated, settings_of
+from services import services
+
+from posthouse.platform.app import create_core
 from posthouse.platform.db import transaction
 from posthouse.platform.scope import ALL_PERMISSIONS, Actor, Reach, Scope
 from posthouse.tenants.accounts import services as accounts
@@ -47,7 +54,26 @@ def operator_scope() -> Scope:
     return Scope(actor=Actor("command", None, "test"), reach=Reach.OPERATOR, permissions=ALL_PERMISSIONS, reason="test", request_id="test")
 
 
+@functools.cache
+def peopled() -> tuple[str, World]:
+    """Return the name of a template database in which the world lives, and that world: made once in a test process."""
+    made: list[World] = []
+    name = services().template("template_peopled", lambda url: made.append(_made_in(url)), of=migrated())
+    return name, made[0]
+
+
+def _made_in(url: str) -> World:
+    with tempfile.TemporaryDirectory() as folder:
+        core = create_core(settings_of(url, Path(folder)), process="command")
+        with core.app_context():
+            world = make_world()
+            for engine in core.extensions["sqlalchemy"].engines.values():
+                engine.dispose()
+    return world
+
+
 def make_world() -> World:
+    """Open the accounts in the app's database."""
     operator = operator_scope()
     with transaction(operator):
         people.add_member(operator, email="operator@example.com", name="Olga Operator", role="admin", password=PASSWORD)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from world import PASSWORD, World, make_world
+from world import PASSWORD, World, peopled
 
 from posthouse.platform.app import create_core
 from posthouse.platform.settings import Settings
@@ -18,10 +18,10 @@ from posthouse.webui.app import create_app
 
 @pytest.fixture
 def world(settings: Settings) -> Iterator[World]:
-    """The usual small world, made by a command process beside the web process."""
+    """The usual small world, with a command process beside the web process."""
     made = create_core(settings, process="command")
     with made.app_context():
-        yield make_world()
+        yield peopled()[1]
         for engine in made.extensions["sqlalchemy"].engines.values():
             engine.dispose()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from flask import Blueprint, flash, redirect, request
 from flask import session as form_session
 from werkzeug.wrappers import Response
@@ -11,6 +9,7 @@ from werkzeug.wrappers import Response
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Forbidden, Missing
 from posthouse.platform.scope import public
+from posthouse.tenants.accounts.rules import timezones
 from posthouse.tenants.people import services as people
 from posthouse.webui.edge import identity, visit
 from posthouse.webui.edge.access import Door, needs
@@ -27,7 +26,7 @@ def show() -> Response:
 
 
 def _zones() -> list[tuple[str, str]]:
-    return [("", "That of the account I work in"), *((zone, zone.replace("_", " ")) for zone in sorted(available_timezones()))]
+    return [("", "That of the account I work in"), *((zone, zone.replace("_", " ")) for zone in timezones())]
 
 
 @blueprint.post("/account/timezone")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, redirect, request
 from werkzeug.wrappers import Response
@@ -12,6 +11,7 @@ from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
 from posthouse.tenants import permissions
 from posthouse.tenants.accounts import queries, services
+from posthouse.tenants.accounts.rules import timezones
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
@@ -30,7 +30,7 @@ def _values() -> dict[str, Any]:
     scope = visit.scope()
     with transaction(scope):
         profile = queries.get_profile(scope)
-    return {"profile": profile, "zones": [(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())], "typed": request.form}
+    return {"profile": profile, "zones": [(zone, zone.replace("_", " ")) for zone in timezones()], "typed": request.form}
 
 
 @blueprint.post("/profile")
