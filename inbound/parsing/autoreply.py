@@ -2,6 +2,7 @@
 
 import re
 
+from posthouse.inbound.parsing.away import ABSENT, HOLIDAY, RECEIVED, SAID_AUTOMATIC, SUBJECT
 from posthouse.inbound.parsing.letter import Letter
 
 _MARKS = (
@@ -19,33 +20,6 @@ _MARKS = (
 )
 _PRECEDENCE = ("auto_reply", "auto-reply", "autoreply")
 
-# Subjects that programs write, by language: nobody begins a letter so.
-_SUBJECT = re.compile(
-    r"^\s*(?:re:\s*)?(?:\[?auto(?:mat(?:ic|ed|isch\w*|ique|ica|ico|yczn\w*))?[ :._-]*(?:re(?:ply|sponse|spuesta|posta)|response|answer|antwort|svar|generated)?\]?\s*[:\]-])"
-    r"|auto[ -]?reply|auto[ -]?respon|automatic(?:ally)? (?:reply|response|answer)|automated (?:reply|response)|out[ -]of[ -](?:the[ -])?office|vacation(?: reply| notice|:| message)|away from (?:my|the) (?:mail|office|desk)|away notice"
-    r"|absence (?:notice|du bureau)|abwesenheit|automatische antwort|nicht im (?:haus|büro)|réponse automatique|reponse automatique|absent(?:e)? du bureau|message d'absence"
-    r"|respuesta autom[aá]tica|fuera de (?:la )?oficina|risposta automatica|fuori (?:ufficio|sede)|resposta autom[aá]tica|fora do escrit[oó]rio|automatisch antwoord|buiten kantoor|autosvar|automatiskt svar|fr[åa]nvaro|automatisk svar|frav[æe]r"
-    r"|automaattinen vastaus|odpowied[źz] automatyczna|automatyczna odpowied[źz]|autoodpowied|nieobecno[śs][ćc]|poza biurem|automatick[áa] odpov[eě][ďd]|mimo kancel[áa][řr]|automatikus v[áa]lasz|h[áa]zon k[íi]v[üu]l|r[ăa]spuns automat|автоматический ответ|автоответ|об отсутствии"
-    r"|автоматична відповідь|automatinis atsak|autom[aā]tisk[aā] atbilde|atbildes zi[nņ]a|prombūtn|automaatvastus|otomatik yanıt|ofis dışı|αυτόματη απάντηση|εκτός γραφείου|自動返信|自動応答|不在|自动回复|自動回覆|자동 응답|부재|תגובה אוטומטית|رد تلقائي|trả lời tự động",
-    re.IGNORECASE,
-)
-# Words of holidays, which people use in subjects too: they count when the text says the same, or the mail says what it is.
-_HOLIDAY = re.compile(
-    r"on (?:vacation|holiday|leave)|i am (?:currently )?(?:away|out of|on)|urlaub|abwesend|en congés?|de vacaciones|en vacances|de férias|in ferie|afwezig|vakantie|semester|på ferie|urlop|dovolen|szabads[áa]g|atvaļinājum|atostog|puhkus|lomalla|poissa|tatil|отпуск|отсутстви|відпустк|休暇|休假|휴가",
-    re.IGNORECASE,
-)
-_AWAY = re.compile(
-    r"\b(?:i am|i'm|i will be|i'll be) (?:currently |still )?(?:away|out of (?:the )?office|on (?:vacation|holiday|leave|maternity|parental)|not in the office|travell?ing)|out of (?:the )?office (?:until|from|till|between)"
-    r"|bin (?:ich )?[^.\n]{0,40}(?:nicht im (?:haus|büro)|im urlaub|abwesend|nicht erreichbar)|je suis [^.\n]{0,30}(?:absent|en congé|en vacances)|(?:estoy|estaré) [^.\n]{0,30}(?:fuera|de vacaciones|ausente)|(?:estou|estarei) [^.\n]{0,30}(?:fora|de férias|ausente)"
-    r"|(?:sono|sarò) [^.\n]{0,30}(?:assente|in ferie|fuori)|ben (?:ik )?[^.\n]{0,30}(?:afwezig|vakantie)|(?:jestem|będę|przebywam) [^.\n]{0,30}(?:na urlopie|nieobecn|poza)|esmu [^.\n]{0,30}(?:atvaļinājum|prombūtn)|jsem [^.\n]{0,30}(?:na dovolené|mimo)|szabadságon|jag är [^.\n]{0,30}(?:semester|borta|ledig)"
-    r"|jeg er [^.\n]{0,30}(?:ferie|ikke på)|olen [^.\n]{0,30}(?:lomalla|poissa)|atostogauju|olen puhkusel|(?:нахожусь|буду)?\s*в отпуске|у відпустці|休暇|休假|不在|휴가"
-)
-_AUTOMATIC = re.compile(
-    r"this is an? auto(?:mat(?:ic|ed))?[ -]?(?:generated )?(?:reply|response|answer|acknowledge)|(?:automatic|automated|auto-?generated) (?:reply|response|acknowledg)|dies ist eine automatische|ceci est (?:un message|une réponse) automatique|esta es una respuesta automática|esta é uma (?:resposta|mensagem) automática|questa è una risposta automatica"
-)
-_RECEIVED = re.compile(
-    r"thank you for (?:your (?:e-?mail|message)|contacting)[^.\n]{0,80}(?:out of|away|respond|get back)|(?:we have|your (?:request|message|e-?mail) (?:has been|was)) received"
-)
 # Services that ask the writer to prove himself, by their own names.
 _CHALLENGERS = re.compile(
     r"@(?:[\w.-]+\.)?(?:spamarrest|boxbe|mailblocks|bluebottle|sendio|vanquish|mailinblack|knowspam|0spam|qurb)\.|spamblocker-challenge|antispam@uol\.",
@@ -56,7 +30,6 @@ _CHALLENGE = re.compile(
     r"|to (?:release|deliver) (?:your|the) (?:message|mail|e-?mail)|in order for your (?:message|mail|e-?mail)|protect(?:ing)? myself (?:from|against)|to control spam, i|verify (?:that )?you are (?:a |not a )?(?:real|human|person|spammer|machine|robot)|(?:verify|identify) yourself|added to my (?:white|guest|approved)|add yourself to"
     r"|just this once, click|challenge[ /-]response|tmda\b|sender (?:address )?verification|your (?:e-?mail|message|mail)[^.\n]{0,60}requires? (?:verification|confirmation|authentication)|para que sua mensagem seja entregue|damit ihre (?:e-?mail|nachricht) zugestellt|pour que votre message soit (?:délivré|remis)"
 )
-_ANSWERS = re.compile(r"\s*(?:re|aw|sv|antw|odp|vs|rif|ynt)\s*:", re.IGNORECASE)
 OPENING = 800  # characters of the text that say what it is; people quote machines further down
 
 
@@ -93,10 +66,10 @@ def _is_list_mail(letter: Letter) -> bool:
 
 def _says_so(letter: Letter) -> bool:
     opening = _opening(letter)
-    if _AUTOMATIC.search(opening):
+    if SAID_AUTOMATIC.search(opening):
         return True
     marked = is_marked_automatic(letter) or letter.get("precedence").strip().lower() in ("bulk", "junk")
-    return marked and bool(_AWAY.search(opening) or _RECEIVED.search(opening))
+    return marked and bool(ABSENT.search(opening) or RECEIVED.search(opening))
 
 
 def _opening(letter: Letter) -> str:
@@ -105,11 +78,11 @@ def _opening(letter: Letter) -> str:
 
 def speaks_automatically(letter: Letter) -> bool:
     """Do subject and writer (not the marks, nor the text: bounces bear the same) say that this is an automatic answer?"""
-    if _SUBJECT.search(letter.subject) or _CHALLENGERS.search(letter.sender) or _CHALLENGE.search(letter.subject.lower()):
+    if SUBJECT.search(letter.subject) or _CHALLENGERS.search(letter.sender) or _CHALLENGE.search(letter.subject.lower()):
         return True
-    if not _HOLIDAY.search(letter.subject):
+    if not HOLIDAY.search(letter.subject):
         return False
-    return is_marked_automatic(letter) or bool(_AWAY.search(_opening(letter))) or not _ANSWERS.match(letter.subject)
+    return is_marked_automatic(letter) or bool(ABSENT.search(_opening(letter)))
 
 
 def is_challenge(letter: Letter) -> bool:

@@ -3,6 +3,7 @@
 import re
 
 from posthouse.inbound.parsing.cards import Outcome
+from posthouse.inbound.parsing.categories import by_category
 from posthouse.inbound.parsing.dsn import RecipientBlock, read_blocks
 from posthouse.inbound.parsing.headers import addresses
 from posthouse.inbound.parsing.letter import Letter
@@ -113,6 +114,7 @@ def _from_block(letter: Letter, block: RecipientBlock, passages: list[Passage]) 
     told = classify(code if _agrees(code, status) else 0, status, words, stage=stage)
     if told.reason in ("undefined", "onhold") and passage and passage != words:
         told = _second(code, status, passage, stage) or told
+    told = by_category(told, block.category)
     action = block.action or ("delayed" if _is_delay(letter) else "failed")
     class_ = int(status[0]) if status else told.class_
     return Outcome(

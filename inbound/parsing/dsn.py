@@ -16,7 +16,7 @@ _ACTIONS = {"fail": "failed", "delay": "delayed", "deliver": "delivered", "relay
 
 @dataclass(frozen=True, slots=True)
 class RecipientBlock:
-    """What a report's fields say of one recipient; empty strings where a field is missing."""
+    """What a report's fields say of one recipient; empty strings where a field is missing. `category` is PowerMTA's own verdict."""
 
     recipient: str
     alternative: str
@@ -25,6 +25,7 @@ class RecipientBlock:
     diagnostic: str
     diagnostic_type: str
     remote: str
+    category: str = ""
 
 
 def read_blocks(text: str) -> list[RecipientBlock]:
@@ -68,6 +69,7 @@ def _block(fields: dict[str, str]) -> RecipientBlock:
         diagnostic=diagnostic,
         diagnostic_type=kind,
         remote=_typed(fields.get("remote-mta", ""))[1],
+        category=fields.get("x-powermta-bouncecategory", "").strip().lower(),
     )
 
 

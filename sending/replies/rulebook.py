@@ -16,7 +16,7 @@ RULE_FILES = ("providers.toml", "texts.toml", "codes.toml")
 class Rule:
     """One rule: every condition that it has must hold; within one condition any alternative does.
 
-    A phrase may hold ` * `: its pieces must then occur in that order. A phrase of at most four letters counts only as a
+    A phrase may hold ` * `: its pieces must then occur in that order. A phrase of at most four Latin letters counts only as a
     whole word, since `dul` stands in "module" and `uce` in "produce". `needs` are literal pieces of which the pattern holds
     one. `heads` are literal pieces without one of which the rule cannot apply; empty when there are none to look for.
     """
@@ -146,7 +146,8 @@ def _phrases(value: object) -> tuple[tuple[str, ...], ...]:
 
 
 def _is_word(phrase: tuple[str, ...]) -> bool:
-    return len(phrase) == 1 and len(phrase[0]) <= 4 and phrase[0].isalpha()
+    # Chinese and Japanese write without spaces between words: there is no boundary to look for.
+    return len(phrase) == 1 and len(phrase[0]) <= 4 and phrase[0].isalpha() and phrase[0].isascii()
 
 
 def _words(words: list[str]) -> re.Pattern[str] | None:

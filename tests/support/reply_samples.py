@@ -615,7 +615,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "status-1-6": ("550 5.1.6",),
     "status-sender": ("553 5.1.7 sender address is invalid",),
     "status-null-mx": ("550 5.1.10",),
-    "code-521": ("521 server does not accept mail",),
+    "code-521": ("521 no",),
     "status-2-1": ("550 5.2.1",),
     "code-525": ("525 no",),
     "status-2-2": ("452 4.2.2",),
@@ -658,4 +658,9 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "code-500": ("503 no",),
     "code-421": ("421 bye",),
     "code-451": ("452 no",),
+    "google-relay-only": ("550-5.7.1 The IP you're using to send mail is not authorized to send email directly to our servers.",),
+    "google-no-tls": ("421-4.7.29 Your email has been rate limited because this message wasn't sent over a TLS connection.",),
+    "rate-by-sender": ("450 4.5.127 Message rejected. Excessive message rate from sender",),
+    "recipient-chooses": ("550 5.1.1 recipient only accepts mail from known senders",),
+    "lookup-failed": ("450 4.1.1 user lookup failure; database not reachable",),
 }

@@ -1,5 +1,7 @@
 """The classifier: real-world answers get the right reason, and hard, suppress and action keep apart."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,3 +124,18 @@ def test_an_unknown_detail_means_what_its_subject_means() -> None:
     """RFC 3463 2: codes grow; the class and the subject still tell."""
     found = [classify(0, status, "") for status in ("5.1.77", "4.4.99", "5.6.44", "5.7.999")]
     assert [one.reason for one in found] == ["userunknown", "networkerror", "contenterror", "securityerror"]
+
+
+def _wordings() -> list[tuple[str, str, str]]:
+    lines = (Path(__file__).parent / "wordings.tsv").read_text(encoding="utf-8").splitlines()
+    return [(reasons_, stage, text) for line in lines if line[0] != "#" for reasons_, stage, text in [line.split("\t")]]
+
+
+def test_many_servers_wordings_are_understood() -> None:
+    """Other wordings, providers and languages than the samples of the rules: all of them, so that a change shows what it breaks."""
+    wrong = [
+        (right, said.reason, text)
+        for right, stage, text in _wordings()
+        if (said := classify(0, None, text, stage=stage)).reason not in right.split("|")
+    ]
+    assert wrong == []
