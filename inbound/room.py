@@ -8,6 +8,7 @@ genuine token, never answers a mail, and never speaks HTTP.
 from __future__ import annotations
 
 from posthouse.inbound.commands import COMMANDS
+from posthouse.inbound.mailroom.erasure import HANDLERS
 from posthouse.inbound.permissions import PERMISSIONS
 from posthouse.inbound.providers.jobs import JOBS
 from posthouse.platform.manifest import Room
@@ -16,6 +17,7 @@ ROOM = Room(
     name="inbound",
     models=["posthouse.inbound.mailroom.models", "posthouse.inbound.providers.models", "posthouse.inbound.reports.models"],
     jobs=JOBS,
+    handlers=HANDLERS,
     sealed=["provider_hook.secret"],
     permissions=PERMISSIONS,
     commands=COMMANDS,

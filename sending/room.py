@@ -11,6 +11,7 @@ from posthouse.sending.delivery.jobs import HANDLERS, SHIFTS, TICKS
 from posthouse.sending.domains import doctor
 from posthouse.sending.domains import jobs as domain_jobs
 from posthouse.sending.domains.services import CHECK_JOB
+from posthouse.sending.messages import jobs as message_jobs
 from posthouse.sending.pools import jobs as pool_jobs
 from posthouse.sending.pools.permissions import PERMISSIONS as POOLS
 from posthouse.sending.simulator.commands import COMMAND as SIMULATOR
@@ -37,13 +38,14 @@ ROOM = Room(
         Job(CHECK_JOB, domain_jobs.check_domain),
         Job(EXPAND_JOB, campaign_jobs.expand_campaign),
         Job(WATCH_JOB, campaign_jobs.watch_campaign),
+        *message_jobs.JOBS,
     ],
     periodic=[
         PeriodicJob(pool_jobs.FORGET_JOB, pool_jobs.forget_paces, every_seconds=3_600),
         PeriodicJob(SORT_JOB, tracking_jobs.sort_hits, every_seconds=5),
         *volumes.PERIODIC,
     ],
-    handlers=HANDLERS,
+    handlers=[*HANDLERS, *message_jobs.HANDLERS],
     shifts=SHIFTS,
     ticks=TICKS,
     commands=[SIMULATOR],

@@ -25,9 +25,13 @@ class AddressSuppressed(Event):
 
 @dataclass(frozen=True)
 class ContactErased(Event):
-    """A person is to be forgotten: whoever keeps something of this contact drops it."""
+    """A person is to be forgotten: whoever keeps something of this contact drops it.
+
+    `sealed` holds the address for those who keep it without the contact: `contacts.erasure.addresses_of` opens it.
+    """
 
     contact_id: int
+    sealed: str
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from posthouse.platform.manifest import Room
 from posthouse.webui.commands import COMMANDS
 from posthouse.webui.edge import doctor
+from posthouse.webui.webhooks import erasure
 from posthouse.webui.webhooks.jobs import HANDLERS, JOBS, SHIFTS
 from posthouse.webui.webhooks.permissions import PERMISSIONS
 
@@ -17,8 +18,8 @@ ROOM = Room(
     name="webui",
     models=["posthouse.webui.webhooks.models"],
     permissions=PERMISSIONS,
-    jobs=JOBS,
-    handlers=HANDLERS,
+    jobs=[*JOBS, *erasure.JOBS],
+    handlers=[*HANDLERS, *erasure.HANDLERS],
     shifts=SHIFTS,
     commands=COMMANDS,
     sealed=["webhook_endpoint.secret", "webhook_endpoint.secret_before"],

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from posthouse.inbound.events import MailSorted
+from posthouse.inbound.mailroom.erasure import without_person
 from posthouse.inbound.mailroom.models import InboundMail, UnmatchedMail
 from posthouse.inbound.mailroom.rules import Effect, Why, clean, facts_of
 from posthouse.inbound.parsing.cards import Kind, Understood
@@ -34,8 +35,17 @@ class Arrival:
 
 
 def keep(scope: Scope, arrival: Arrival, *, message_id: int | None) -> int | None:
-    """Keep a tenant's mail before anything is made of it (`message_id` None: a report about a domain); None when the same mail is kept already, and then nothing is to be done."""
-    values = {**_values(arrival), "tenant_id": scope.tenant, "message_id": message_id, "effect": Effect.NONE}
+    """Keep a tenant's mail before anything is made of it (`message_id` None: a report about a domain); None when the same mail is kept already, and then nothing is to be done.
+
+    Of one about a message whose recipient is forgotten only that it came is kept.
+    """
+    values = {
+        **_values(arrival),
+        **without_person(scope, message_id),
+        "tenant_id": scope.tenant,
+        "message_id": message_id,
+        "effect": Effect.NONE,
+    }
     statement = insert(InboundMail).values(values).on_conflict_do_nothing(index_elements=["tenant_id", "fingerprint"])
     return session(scope).execute(statement.returning(InboundMail.id)).scalar_one_or_none()
 

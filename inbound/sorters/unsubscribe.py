@@ -22,7 +22,8 @@ def leave(scope: Scope, matter: Matter) -> Effect:
     message = message_of(scope, matter)
     if message is None:
         return Effect.NO_SUCH_MESSAGE
-    if not tracking.unsubscribe(scope, message_id=matter.message_id, source=SOURCE):
+    done = tracking.unsubscribe(scope, message_id=matter.message_id, source=SOURCE)
+    if not done and message.recipient:  # else they were forgotten, and are kept away for good
         suppress(
             scope,
             email=message.recipient,

@@ -171,7 +171,7 @@ def _messages() -> None:
         # The transaction that wrote the row: a feed shows only what no transaction at work can still put something before.
         sa.Column("tx", sa.BigInteger, nullable=False, server_default=sa.text("(pg_current_xact_id()::text::bigint)")),
         indexes=[Index(("message_id",)), Index(("tx", "id"))],
-        grants=Grants(app="select, insert", worker="select, insert"),
+        grants=Grants(app="select, insert", worker="select, insert, update (text)"),
         anchored=False,
     )
 

@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("effect", sa.Text, nullable=False),
         unique=[("fingerprint",)],
         indexes=[Index(("id",), name="ix_inbound_mail_newest"), Index(("message_id",), where="message_id IS NOT NULL")],
-        grants=Grants(app="select", worker="select, insert, update (effect)"),
+        grants=Grants(app="select", worker="select, insert, update (sender, author, subject, peer, understood, trouble, raw, effect)"),
         anchored=False,
     )
     platform_table(

@@ -75,7 +75,7 @@ def _webhooks() -> None:
         sa.Column("milliseconds", sa.Integer, nullable=False),
         references=[Ref(("delivery_id",), "webhook_delivery", on_delete="CASCADE")],
         indexes=[Index(("delivery_id", "id"))],
-        grants=Grants(app="select", worker="select, insert"),
+        grants=Grants(app="select", worker="select, insert, update (answer)"),
         anchored=False,
     )
 

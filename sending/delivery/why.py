@@ -11,6 +11,7 @@ from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
 from posthouse.sending.delivery.holds import HoldCard, list_holds
+from posthouse.sending.messages.erasure import ERASED
 from posthouse.sending.messages.queries import MessageCard
 from posthouse.sending.pools.queries import pool_of_tenant
 from posthouse.sending.replies.rulebook import reasons
@@ -155,6 +156,8 @@ def _other(message: MessageCard) -> Why:
         known = reasons().get(message.bounce_reason or "")
         sentence = f"The server took it, and it came back later{f': {known.says}' if known else '.'}"
         return Why("bounced", sentence, _MEND.get(message.bounce_reason or "", ""))
+    if message.state == "cancelled" and message.reason == ERASED:
+        return Why("erased", "The contact was erased before it left.")
     return _FINAL.get(message.state, Why(message.state, message.reason))
 
 

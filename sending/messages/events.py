@@ -21,3 +21,10 @@ class MessageComplained(Event):
     """The recipient called a message unwanted."""
 
     message_id: int
+
+
+@dataclass(frozen=True)
+class MessagesForgotten(Event):
+    """The person to whom these messages went is forgotten: whoever keeps something that says who it was drops it."""
+
+    message_ids: list[int]

@@ -19,7 +19,7 @@ MAX_PAGE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageCard:
-    """One message. `settled_at` None: not final yet; then `not_before` says when it is tried next."""
+    """One message. `settled_at` None: not final yet; then `not_before` says when it is tried next. No `recipient`: they were forgotten."""
 
     id: int
     campaign_id: int | None
@@ -66,6 +66,12 @@ def get_message(scope: Scope, message_id: int) -> MessageCard:
     if row is None:
         raise missing("message")
     return MessageCard(**row)
+
+
+def is_forgotten(scope: Scope, message_id: int) -> bool:
+    """Say whether a message's recipient was forgotten; of an unknown message, no."""
+    query = sa.select(Message.email_norm == "").where(Message.tenant_id == scope.tenant, Message.id == message_id)
+    return bool(session(scope).execute(query).scalar_one_or_none())
 
 
 def list_messages(

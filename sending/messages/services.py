@@ -20,22 +20,23 @@ from posthouse.tenants.suppressions.services import lift_complaint, suppress
 def record_bounce(scope: Scope, message_id: int, found: Classification, source: str, *, text: str = "") -> bool:
     """Note that a report calls a message undelivered; returns False where there is no such message or it was noted before.
 
-    A report of a delay goes to the history only. Suppresses the address where the classification says so.
+    A report of a delay goes to the history only. Suppresses the address where the classification says so. Of a message whose
+    recipient was forgotten nothing is kept but that it came back.
     """
     row = _locked(scope, message_id)
     if row is None:
         return False
     if found.action is not Action.FAILED:
-        _history(scope, message_id, "delayed", found.class_ or None, text or found.reason)
+        _history(scope, row, "delayed", found.class_ or None, text or found.reason)
         return False
     if row.bounced_at is not None:
         return False
     if found.hard and not row.hard:
         standing.count(scope, stream=row.stream, sent_at=row.settled_at or row.created_at, bounces=1)
     row.bounced_at, row.bounce_reason, row.hard = clock.now(), found.reason, row.hard or found.hard
-    _history(scope, message_id, "bounced", None, text or found.reason)
+    _history(scope, row, "bounced", None, text or found.reason)
     _count(scope, row, counting.BOUNCED)
-    if found.suppress:
+    if found.suppress and row.email_norm:
         suppress(scope, email=row.email_norm, reason="hard_bounce", source=source, message_id=message_id)
     emit(scope, MessageBounced(message_id=message_id, hard=found.hard, reason=found.reason))
     return True
@@ -47,10 +48,11 @@ def record_complaint(scope: Scope, message_id: int, source: str, *, text: str = 
     if row is None or row.complained_at is not None:
         return False
     row.complained_at = clock.now()
-    _history(scope, message_id, "complained", None, text)
+    _history(scope, row, "complained", None, text)
     _count(scope, row, counting.COMPLAINED)
     standing.count(scope, stream=row.stream, sent_at=row.settled_at or row.created_at, complaints=1)
-    suppress(scope, email=row.email_norm, reason="complaint", source=source, message_id=message_id)
+    if row.email_norm:
+        suppress(scope, email=row.email_norm, reason="complaint", source=source, message_id=message_id)
     emit(scope, MessageComplained(message_id=message_id))
     return True
 
@@ -63,7 +65,7 @@ def take_back_complaint(scope: Scope, message_id: int, *, text: str = "") -> boo
     row = _locked(scope, message_id)
     if row is None or not lift_complaint(scope, email_norm=row.email_norm, message_id=message_id):
         return False
-    _history(scope, message_id, "not_spam", None, text)
+    _history(scope, row, "not_spam", None, text)
     return True
 
 
@@ -72,8 +74,10 @@ def _locked(scope: Scope, message_id: int) -> Message | None:
     return session(scope).scalars(query.with_for_update()).one_or_none()
 
 
-def _history(scope: Scope, message_id: int, kind: str, code: int | None, text: str) -> None:
-    session(scope).add(MessageEvent(message_id=message_id, kind=kind, at=clock.now(), code=code, text=text[:500]))
+def _history(scope: Scope, row: Message, kind: str, code: int | None, text: str) -> None:
+    # What others wrote may name a person who is forgotten.
+    kept = text[:500] if row.email_norm else ""
+    session(scope).add(MessageEvent(message_id=row.id, kind=kind, at=clock.now(), code=code, text=kept))
 
 
 def _count(scope: Scope, row: Message, kind: str) -> None:

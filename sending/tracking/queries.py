@@ -62,7 +62,7 @@ def facts_of(scope: Scope, message_ids: Sequence[int]) -> Mapping[int, MessageFa
 
 def recipient_of(scope: Scope, facts: MessageFacts) -> int | None:
     """Return the contact that a mailing's recipient is now: the one written to, or another with the same address. None where there is none."""
-    if facts.contact_id is None:
+    if facts.contact_id is None or not facts.email_norm:
         return None
     keys = {"tenant": scope.tenant, "id": facts.contact_id, "email": facts.email_norm}
     return session(scope).execute(_RECIPIENT, keys).scalar_one_or_none()

@@ -77,7 +77,7 @@ def unsubscribe(scope: Scope, *, message_id: int, everything: bool = False, sour
     contact_id = recipient_of(scope, facts)
     if contact_id is not None:
         lists.unsubscribe(scope, contact_id=contact_id, list_id=list_id, source=source, message_id=message_id)
-    else:
+    elif facts.email_norm:  # else they were forgotten, and are kept away for good
         _suppress(scope, facts, list_id, source)
     _count_unsubscribe(scope, facts)
     return True

@@ -16,7 +16,7 @@ from posthouse.platform.events import emit
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.tenants import permissions
-from posthouse.tenants.contacts import addresses, fields
+from posthouse.tenants.contacts import addresses, erasure, fields
 from posthouse.tenants.contacts.models import Contact
 from posthouse.tenants.contacts.queries import ContactCard, get_contact
 from posthouse.tenants.contacts.rules import Value
@@ -144,11 +144,12 @@ def erase(scope: Scope, *, contact_id: int) -> None:
     require(scope, permissions.DELETE_CONTACTS)
     allowances.lock_room(scope)
     row = _get(scope, contact_id)
+    sealed = erasure.seal(scope, contact_id, (row.email, row.email_norm))
     suppressions.erase(scope, email_norm=row.email_norm)
     _forget_refusals(scope, row.email_norm)
     session(scope).delete(row)
     session(scope).flush()
-    emit(scope, ContactErased(contact_id=contact_id))
+    emit(scope, ContactErased(contact_id=contact_id, sealed=sealed))
     audit.record(scope, verb="contact.erased", subject="contact", subject_id=contact_id)
 
 

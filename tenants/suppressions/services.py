@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
@@ -137,6 +139,11 @@ def erase(scope: Scope, *, email_norm: str) -> None:
             "at": clock.now(),
         },
     )
+
+
+def forget(scope: Scope, addresses: Iterable[str]) -> None:
+    """Drop what came to stand under erased addresses since, by replies that were late; their keyed hash keeps them away. May be repeated."""
+    session(scope).execute(sa.delete(Suppression).where(Suppression.tenant_id == scope.tenant, Suppression.address.in_(list(addresses))))
 
 
 def suppress_for_reseller(scope: Scope, *, email: str, reason: str, source: str) -> None:
