@@ -10,7 +10,7 @@ from __future__ import annotations
 from posthouse.inbound.commands import COMMANDS
 from posthouse.inbound.mailroom.erasure import HANDLERS
 from posthouse.inbound.permissions import PERMISSIONS
-from posthouse.inbound.providers.jobs import JOBS
+from posthouse.inbound.providers.jobs import JOBS, PERIODIC
 from posthouse.platform.manifest import Room
 
 ROOM = Room(
@@ -18,6 +18,7 @@ ROOM = Room(
     models=["posthouse.inbound.mailroom.models", "posthouse.inbound.providers.models", "posthouse.inbound.reports.models"],
     jobs=JOBS,
     handlers=HANDLERS,
+    periodic=PERIODIC,
     sealed=["provider_hook.secret"],
     permissions=PERMISSIONS,
     commands=COMMANDS,

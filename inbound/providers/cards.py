@@ -1,6 +1,6 @@
 """What a provider's report is made of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,6 +43,8 @@ class ProviderEvent:
     `event_id` is the provider's own key for it, empty when it has none. `at` is seconds since 1970, 0 when missing.
     `permanent` is None when the provider does not say. `text` is the other server's answer. `hints` are the texts in which
     our own token may stand (return path, Message-ID, metadata); nothing of it is believed before its token is checked.
+    `category` is what the provider itself made of it, in our words: a reason of the classifier's, which counts where the
+    text tells nothing, or a complaint's kind (RFC 5965); empty when it says none.
     """
 
     type: EventType
@@ -54,6 +56,7 @@ class ProviderEvent:
     permanent: bool | None = None
     text: str = ""
     hints: str = ""
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ class Provider:
     """One provider: how its reports are read and how they prove themselves.
 
     `proves(request, secret, now)` says whether the request is genuine and not too old; `now` is seconds since 1970.
-    `secret_says` tells the person who sets it up what to paste.
+    `secret_says` tells the person who sets it up what to paste. `cut` divides a long post into pieces that are read and kept
+    one by one, the same ones for the same post; None where posts are short. Raises: Unreadable. `files`: it writes files,
+    which may also be put into a folder.
     """
 
     name: str
@@ -83,3 +88,5 @@ class Provider:
     read: Callable[[HookRequest], list[ProviderEvent]]
     proves: Callable[[HookRequest, str, int], bool]
     secret_says: str
+    cut: Callable[[bytes], Iterator[bytes]] | None = None
+    files: bool = False

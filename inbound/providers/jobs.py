@@ -8,6 +8,7 @@ from posthouse.inbound.mailroom.services import Arrival
 from posthouse.inbound.mailroom.sort import Mailroom
 from posthouse.inbound.providers.cards import HookRequest
 from posthouse.inbound.providers.catalogue import PROVIDERS
+from posthouse.inbound.providers.folders import take_files
 from posthouse.inbound.providers.models import ProviderHook, ProviderReport
 from posthouse.inbound.providers.rules import event_fingerprint, understand
 from posthouse.inbound.providers.services import SORT_REPORT
@@ -15,7 +16,7 @@ from posthouse.inbound.spool.files import Envelope
 from posthouse.platform import clock
 from posthouse.platform.app import keyring
 from posthouse.platform.db import transaction
-from posthouse.platform.jobs import Job
+from posthouse.platform.jobs import Job, PeriodicJob
 from posthouse.platform.scope import Scope
 from posthouse.sending.tokens import Mint
 
@@ -48,3 +49,4 @@ def sort_report(scope: Scope, *, report_id: int) -> None:
 
 
 JOBS = [Job(SORT_REPORT, sort_report)]
+PERIODIC = [PeriodicJob("inbound.take_accounting_files", take_files, every_seconds=30)]

@@ -36,6 +36,12 @@ def basic_auth(request: HookRequest, secret: str, _now: int) -> bool:
     return scheme.lower() == "basic" and same(given.strip(), base64.b64encode(secret.encode()).decode())
 
 
+def token_auth(request: HookRequest, secret: str, now: int) -> bool:
+    """A secret as bearer token (RFC 6750), or `user:password` as in `basic_auth`, for mail servers that let one choose."""
+    scheme, _, given = request.header("authorization").partition(" ")
+    return (scheme.lower() == "bearer" and same(given.strip(), secret)) or basic_auth(request, secret, now)
+
+
 def ecdsa_holds(public_key: str, signature: str, data: bytes) -> bool:
     """Does an ECDSA signature over SHA-256 hold? Key and signature are base64 DER."""
     try:

@@ -11,6 +11,7 @@ from posthouse.inbound.permissions import MANAGE_PROVIDERS
 from posthouse.inbound.providers.catalogue import PROVIDERS
 from posthouse.inbound.providers.models import ProviderHook, ProviderReport
 from posthouse.platform import ids
+from posthouse.platform.app import settings
 from posthouse.platform.db import session
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
@@ -21,7 +22,7 @@ PATH = "/hooks/providers/{provider}/{hook}"
 
 @dataclass(frozen=True, slots=True)
 class HookCard:
-    """One hook with its address's path and how much came by it. `last_at` None: nothing yet."""
+    """One hook with its address's path and how much came by it. `last_at` None: nothing yet. `folder`: where files may be put instead, or empty."""
 
     id: int
     provider: str
@@ -30,6 +31,7 @@ class HookCard:
     path: str
     posts: int
     last_at: datetime | None
+    folder: str
 
 
 def list_hooks(scope: Scope) -> tuple[HookCard, ...]:
@@ -46,5 +48,7 @@ def list_hooks(scope: Scope) -> tuple[HookCard, ...]:
 
 def _card(row: ProviderHook, posts: int, last_at: datetime | None) -> HookCard:
     provider = PROVIDERS.get(row.provider)
-    path = PATH.format(provider=row.provider, hook=ids.encode(PREFIX, row.id))
-    return HookCard(row.id, row.provider, provider.title if provider else row.provider, row.label, path, posts, last_at)
+    public_id = ids.encode(PREFIX, row.id)
+    path = PATH.format(provider=row.provider, hook=public_id)
+    folder = str(settings().data / "accounting" / public_id) if provider and provider.files else ""
+    return HookCard(row.id, row.provider, provider.title if provider else row.provider, row.label, path, posts, last_at, folder)

@@ -7,11 +7,13 @@ import hashlib
 from posthouse.inbound.parsing.cards import Feedback, Ids, Kind, Outcome, Understood
 from posthouse.inbound.parsing.ids import tokens_in
 from posthouse.inbound.providers.cards import EventType, ProviderEvent, RejectReason
+from posthouse.sending.replies.rulebook import reasons
 from posthouse.sending.replies.rules import classify
 
 _FAILURES = (EventType.BOUNCED, EventType.REJECTED, EventType.FAILED, EventType.DEFERRED)
 # A refusal before sending comes from the provider's own list, so it says nothing new of the mailbox.
 _LISTED = {RejectReason.BOUNCED, RejectReason.SPAM, RejectReason.UNSUBSCRIBED, RejectReason.BLOCKED}
+_SAYS_NOTHING = ("undefined", "onhold")
 
 
 def understand(provider: str, event: ProviderEvent) -> Understood | None:
@@ -19,7 +21,7 @@ def understand(provider: str, event: ProviderEvent) -> Understood | None:
     facts = {"sender": provider, "subject": f"{provider}: {event.type}", "ids": Ids(tokens=tokens_in(event.hints)), "automatic": True}
     rule = f"{provider}-{event.type}"
     if event.type is EventType.COMPLAINED:
-        feedback = Feedback("abuse", recipients=(event.recipient,) if event.recipient else (), reporter=provider)
+        feedback = Feedback(event.category or "abuse", recipients=(event.recipient,) if event.recipient else (), reporter=provider)
         return Understood(Kind.COMPLAINT, rule, feedback=feedback, **facts)  # type: ignore[arg-type]
     if event.type is EventType.UNSUBSCRIBED:
         return Understood(Kind.UNSUBSCRIBE, rule, **facts)  # type: ignore[arg-type]
@@ -34,7 +36,10 @@ def _outcome(event: ProviderEvent, rule: str) -> Outcome:
     reason, hard, suppress = told.reason, told.hard, told.suppress
     if event.type is EventType.REJECTED and event.reason in _LISTED:
         reason, hard, suppress = "suppressed", False, False
-    elif reason in ("undefined", "onhold") and event.permanent:
+    elif reason in _SAYS_NOTHING and event.category in reasons():
+        known = reasons()[event.category]
+        reason, hard, suppress = known.name, known.hard, known.suppress
+    elif reason in _SAYS_NOTHING and event.permanent:
         # Final, says the provider, and not why: nobody is written to again, but nobody is declared gone either.
         reason, hard, suppress = "filtered", False, True
     final = not delayed and event.permanent is not False

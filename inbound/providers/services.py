@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -24,6 +24,7 @@ from posthouse.platform.scope import Scope, system
 
 SORT_REPORT = "inbound.sort_provider_report"
 MAX_BODY_BYTES = 4_000_000  # SparkPost's and SendGrid's largest batches are about 1 MB
+MAX_FILE_BYTES = 32_000_000  # an accounting file; longer ones go by the folder
 _TABLE = "provider_hook"
 
 
@@ -97,26 +98,47 @@ def is_proven(hook: Hook, request: HookRequest) -> bool:
         return False
 
 
+def most_bytes(provider: Provider) -> int:
+    """How large a post may be."""
+    return MAX_FILE_BYTES if provider.files else MAX_BODY_BYTES
+
+
 def keep(hook: Hook, request: HookRequest) -> Received:
-    """Keep a proven post and ask for its sorting; the same post again is known. Opens its own transaction."""
+    """Keep a proven post and ask for its sorting, a long one in pieces; the same post again is known. Opens its own transaction."""
     try:
-        hook.provider.read(request)
+        parts = [request] if hook.provider.cut is None else [replace(request, body=piece) for piece in hook.provider.cut(request.body)]
+        for part in parts:
+            hook.provider.read(part)
     except Unreadable as problem:
         return Received(400, str(problem))
     scope = system("provider report")
-    with transaction(scope) as live:
-        values = {
-            "hook_id": hook.id,
-            "fingerprint": hashlib.sha256(request.body).digest(),
-            "url": request.url[:2_000],
-            "content_type": request.content_type[:500],
-            "event_key": request.header("svix-id")[:200],
-            "body": request.body,
-            "received_at": clock.now(),
-        }
-        statement = insert(ProviderReport).values(values).on_conflict_do_nothing(index_elements=["hook_id", "fingerprint"])
-        made = live.execute(statement.returning(ProviderReport.id)).scalar_one_or_none()
-        if made is None:
-            return Received(200, "known")
-        enqueue(scope, SORT_REPORT, key=str(made), report_id=made)
-    return Received(200, "kept")
+    with transaction(scope):
+        new = [_keep_one(scope, hook, part) for part in parts]
+    return Received(200, "kept" if any(new) else "known" if new else "nothing in it")
+
+
+def keep_piece(hook: Hook, origin: str, body: bytes) -> bool:
+    """Keep one piece of a file found in a folder; False when it is known. Opens its own transaction. Raises: Unreadable."""
+    request = HookRequest(origin, "text/csv", {}, body)
+    hook.provider.read(request)
+    scope = system("provider report")
+    with transaction(scope):
+        return _keep_one(scope, hook, request)
+
+
+def _keep_one(scope: Scope, hook: Hook, request: HookRequest) -> bool:
+    values = {
+        "hook_id": hook.id,
+        "fingerprint": hashlib.sha256(request.body).digest(),
+        "url": request.url[:2_000],
+        "content_type": request.content_type[:500],
+        "event_key": request.header("svix-id")[:200],
+        "body": request.body,
+        "received_at": clock.now(),
+    }
+    statement = insert(ProviderReport).values(values).on_conflict_do_nothing(index_elements=["hook_id", "fingerprint"])
+    made = session(scope).execute(statement.returning(ProviderReport.id)).scalar_one_or_none()
+    if made is None:
+        return False
+    enqueue(scope, SORT_REPORT, key=str(made), report_id=made)
+    return True

@@ -159,6 +159,20 @@ def elasticemail() -> Call:
     )
 
 
+def powermta() -> Call:
+    """A bounce in an accounting file of PowerMTA."""
+    line = f'b,1800000000,bounce@mail.example,{WHO},failed,5.1.1 (bad destination mailbox address),"smtp;550 5.1.1 no such ""user""",bad-mailbox'
+    body = f"type,timeLogged,orig,rcpt,dsnAction,dsnStatus,dsnDiag,bounceCat\r\n{line}\r\n".encode()
+    return Call(request(body, "text/csv", authorization=f"Bearer {KEY}"), KEY, "bounced", None)
+
+
+def kumomta() -> Call:
+    """A bounce in the log of KumoMTA."""
+    response = {"code": 550, "enhanced_code": {"class": 5, "subject": 1, "detail": 1}, "content": "no such user", "command": None}
+    record = {"type": "Bounce", "id": "d7ef", "recipient": WHO, "response": response, "timestamp": NOW, "nodeid": "n", "num_attempts": 0}
+    return Call(request(json.dumps(record).encode(), authorization=_basic("user:pass")), "user:pass", "bounced", None)
+
+
 CALLS = {
     "sendgrid": sendgrid,
     "mailgun": mailgun,
@@ -173,5 +187,7 @@ CALLS = {
     "postal": postal,
     "unisendergo": unisendergo,
     "elasticemail": elasticemail,
+    "powermta": powermta,
+    "kumomta": kumomta,
 }
 STAMPED = {"sendgrid": sendgrid, "mailgun": mailgun, "resend": resend}

@@ -17,25 +17,31 @@ blueprint = Blueprint("provider_hook", __name__)
 @needs(Door.PUBLIC)
 def take(provider: str, hook: str) -> Response:
     """Take one post. The body is read as it is: signatures cover its bytes."""
-    request.max_content_length = services.MAX_BODY_BYTES + 1
+    found = services.find_hook(provider[:40], hook[:60])
+    if found is None:
+        return _answered(provider, services.Received(404, "there is no such hook"))
+    most = services.most_bytes(found.provider)
+    request.max_content_length = most + 1
+    if (request.content_length or 0) > most:
+        return _answered(provider, services.Received(413, f"the body is larger than {most // 1_000_000} MB"))
     body = request.get_data(cache=False, as_text=False, parse_form_data=False)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    answer = _take(provider[:40], hook[:60], HookRequest(request.url, request.content_type or "", headers, body))
+    return _answered(provider, _take(found, HookRequest(request.url, request.content_type or "", headers, body)))
+
+
+def _answered(provider: str, answer: services.Received) -> Response:
     if answer.status != 200:
         logs.get().warning("inbound.provider_report", status=answer.status, why=answer.why, provider=provider[:40])
     return Response(f"{answer.why}\n", status=answer.status, mimetype="text/plain")
 
 
-def _take(provider: str, hook: str, asked: HookRequest) -> services.Received:
-    if len(asked.body) > services.MAX_BODY_BYTES:
-        return services.Received(413, "the body is larger than 4 MB")
-    found = services.find_hook(provider, hook)
-    if found is None:
-        return services.Received(404, "there is no such hook")
-    proven = sns.is_proven(asked, found.secret) if provider == "amazonses" else services.is_proven(found, asked)
+def _take(found: services.Hook, asked: HookRequest) -> services.Received:
+    if len(asked.body) > services.most_bytes(found.provider):
+        return services.Received(413, f"the body is larger than {services.most_bytes(found.provider) // 1_000_000} MB")
+    proven = sns.is_proven(asked, found.secret) if found.provider.name == "amazonses" else services.is_proven(found, asked)
     if not proven:
         return services.Received(403, "the report does not prove that it is the provider's: check secret, signature and clock")
-    if provider == "amazonses" and sns.confirm(asked):
+    if found.provider.name == "amazonses" and sns.confirm(asked):
         return services.Received(200, "confirmed")
     return services.keep(found, asked)
 
