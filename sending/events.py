@@ -66,8 +66,14 @@ class MessageClicked(Event):
 
 @dataclass(frozen=True)
 class StandingChanged(Event):
-    """A tenant's bounces or complaints changed what it may send on a stream. Grades: well, warned, slowed, held, suspended."""
+    """A tenant's bounces or complaints changed what it may send on a stream. Grades: well, warned, slowed, held, suspended.
+
+    `measure` is what brought it about, `events` of `sent` messages; empty where it is well again.
+    """
 
     stream: str
     before: str
     grade: str
+    measure: str = ""
+    events: int = 0
+    sent: int = 0

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
+from posthouse.platform.events import emit
 from posthouse.platform.scope import Scope
 from posthouse.platform.statements import array, rows
 from posthouse.sending.campaigns import counting
@@ -19,6 +20,7 @@ from posthouse.sending.delivery import journal, turns
 from posthouse.sending.delivery.journal import Journal
 from posthouse.sending.delivery.outcomes import HORIZONS
 from posthouse.sending.delivery.turns import Hold
+from posthouse.sending.messages.events import MessagesFailed
 from posthouse.sending.standing import rules as standing
 from posthouse.sending.standing.rules import SLOW_GAP, SLOW_MESSAGES, Grade
 from posthouse.sending.warmup import services as warmup
@@ -213,6 +215,8 @@ def _drop(scope: Scope, now: datetime, unfit: Sequence[Any], state: str, reason:
     tallies = [Tally(campaign_id=row.campaign_id, kind=state, at=now, domain=row.domain) for row in unfit if row.campaign_id is not None]
     if tallies:
         counting.add(scope, tallies)
+    if state == "expired":
+        emit(scope, MessagesFailed(message_ids=[row.id for row in unfit]))
 
 
 def _quota_hold(binding: Binding) -> Hold:

@@ -10,6 +10,7 @@ from typing import Any
 
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
+from posthouse.platform.events import emit
 from posthouse.platform.scope import Scope
 from posthouse.platform.statements import array, rows
 from posthouse.sending.campaigns import counting
@@ -17,6 +18,7 @@ from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.delivery import turns
 from posthouse.sending.delivery.journal import Mark, Record
 from posthouse.sending.delivery.outcomes import Held, Outcome, decide
+from posthouse.sending.messages.events import MessagesFailed, MessagesSent
 from posthouse.sending.standing import services as standing
 from posthouse.sending.warmup import services as warmup
 from posthouse.tenants.quotas import services as quotas
@@ -77,6 +79,7 @@ def _settle(scope: Scope, lease_id: int, word: Callable[[int], Record | None], b
     outcomes = [decide(one, word(one.id), now=now, stopped=one.campaign_id in stopped) for one in held]
     _write(scope, outcomes, {**keys, "now": now, "by": by})
     _tell(scope, held, outcomes, now)
+    _announce(scope, outcomes)
     _count(scope, lease.stream, outcomes, now)
     _wake(scope, lease.stream, outcomes)
     if lease.warms:
@@ -129,6 +132,14 @@ def _tell(scope: Scope, held: Sequence[Held], outcomes: Sequence[Outcome], now: 
     ]
     if tallies:
         counting.add(scope, tallies)
+
+
+def _announce(scope: Scope, outcomes: Sequence[Outcome]) -> None:
+    """Tell who asked for it what has left and what never will: one piece of news for all, and one question where nobody asked."""
+    if sent := [one.id for one in outcomes if one.state == "sent"]:
+        emit(scope, MessagesSent(message_ids=sent))
+    if failed := [one.id for one in outcomes if one.state in {"failed", "expired"}]:
+        emit(scope, MessagesFailed(message_ids=failed))
 
 
 def _count(scope: Scope, stream: str, outcomes: Sequence[Outcome], now: datetime) -> None:

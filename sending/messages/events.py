@@ -24,6 +24,20 @@ class MessageComplained(Event):
 
 
 @dataclass(frozen=True)
+class MessagesSent(Event):
+    """The next server has taken these messages; told for all of a lease at once."""
+
+    message_ids: list[int]
+
+
+@dataclass(frozen=True)
+class MessagesFailed(Event):
+    """These messages will not be delivered: refused, not to be made, or put off until their time was over."""
+
+    message_ids: list[int]
+
+
+@dataclass(frozen=True)
 class MessagesForgotten(Event):
     """The person to whom these messages went is forgotten: whoever keeps something that says who it was drops it."""
 

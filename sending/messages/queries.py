@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,6 +67,13 @@ def get_message(scope: Scope, message_id: int) -> MessageCard:
     if row is None:
         raise missing("message")
     return MessageCard(**row)
+
+
+def get_messages(scope: Scope, message_ids: Sequence[int]) -> list[MessageCard]:
+    """Return those of the messages that there are, oldest first."""
+    require(scope, permissions.READ_MESSAGES)
+    query = sa.select(*_COLUMNS).where(Message.tenant_id == scope.tenant, Message.id.in_(message_ids)).order_by(Message.id)
+    return [MessageCard(**row) for row in session(scope).execute(query).mappings()]
 
 
 def is_forgotten(scope: Scope, message_id: int) -> bool:

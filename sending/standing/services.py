@@ -81,7 +81,10 @@ def _tell(scope: Scope, stream: str, before: Grade, become: Grade, found: Verdic
     verb = f"standing.{become.word}"
     audit.record(scope, verb=verb, subject="tenant", subject_id=scope.tenant, **facts)
     audit.record(scope, verb=verb, subject="tenant", subject_id=scope.tenant, for_reseller=True, **facts)
-    emit(scope, StandingChanged(stream=stream, before=before.word, grade=become.word))
+    news = StandingChanged(
+        stream=stream, before=before.word, grade=become.word, measure=found.measure or "", events=found.events, sent=found.sent
+    )
+    emit(scope, news)
 
 
 def release(scope: Scope, *, tenant_id: int, note: str) -> None:

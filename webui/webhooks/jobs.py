@@ -20,7 +20,7 @@ from posthouse.platform.jobs import Job, Shift, enqueue
 from posthouse.platform.runner import run_one
 from posthouse.platform.scope import Scope
 from posthouse.webui.webhooks import receiver, rules, services
-from posthouse.webui.webhooks.kinds import KINDS, Kind
+from posthouse.webui.webhooks.kinds import KINDS, Kind, Many
 from posthouse.webui.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 QUEUE = "webhooks"
@@ -149,8 +149,11 @@ def _went_wrong(scope: Scope, endpoint_id: int, answer: receiver.Answer, now: da
 def _pass_on(kind: Kind, scope: Scope, event: Event) -> None:
     """Write down a piece of news for the endpoints; the job's own id makes it once."""
     with transaction(scope):
-        if services.wanted(kind.name, scope):
-            services.tell(scope, kind=kind.name, event_key=scope.actor.id or 0, facts=kind.tell(scope, event))
+        if not services.wanted(kind.name, scope):
+            return
+        told = kind.tell(scope, event)
+        # What speaks of one thing is known by the job that tells it; what speaks of many, by each thing's own id.
+        services.tell(scope, kind=kind.name, facts=told if isinstance(told, Many) else Many({scope.actor.id or 0: told}))
 
 
 def work(until: float) -> None:

@@ -5,7 +5,7 @@ The facts are those of the moment in which the news is passed on; what is gone b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,23 +17,32 @@ from posthouse.sending import events as sending
 from posthouse.sending.campaigns.queries import get_campaign
 from posthouse.sending.domains.queries import get_domain
 from posthouse.sending.messages import events as messages
-from posthouse.sending.messages.queries import get_message
+from posthouse.sending.messages.queries import MessageCard, get_message, get_messages
 from posthouse.tenants import events as tenants
 from posthouse.tenants.contacts.queries import get_contact
 from posthouse.tenants.imports.queries import get_import
 
 Facts = dict[str, Any]
+
+
+class Many(dict[int, Facts]):
+    """The facts of each thing that an event speaks of, by the thing's id."""
+
+
 TEST = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of news: its name outside, a sentence, the event behind it, and what is told."""
+    """One kind of news: its name outside, a sentence, the event behind it, and what is told.
+
+    An event of many things at once is told piece by piece: `Many` has the facts of each under its own id.
+    """
 
     name: str
     sentence: str
     event: type[Event]
-    tell: Callable[[Scope, Any], Facts]
+    tell: Callable[[Scope, Any], Facts | Many]
 
 
 def _campaign(scope: Scope, event: Any) -> Facts:
@@ -48,16 +57,37 @@ def _campaign(scope: Scope, event: Any) -> Facts:
 def _message(scope: Scope, event: Any) -> Facts:
     told: Facts = {"message_id": ids.encode("msg", event.message_id)}
     try:
-        card = get_message(scope, event.message_id)
+        return _of_message(get_message(scope, event.message_id))
     except Missing:
         return told
+
+
+def _of_message(card: MessageCard) -> Facts:
     return {
-        **told,
+        "message_id": ids.encode("msg", card.id),
         "recipient": card.recipient,
         "stream": card.stream,
         "campaign_id": _id("cmp", card.campaign_id),
         "contact_id": _id("con", card.contact_id),
     }
+
+
+def _sent(scope: Scope, event: messages.MessagesSent) -> Many:
+    return _each(scope, event.message_ids, _of_message)
+
+
+def _failed(scope: Scope, event: messages.MessagesFailed) -> Many:
+    return _each(scope, event.message_ids, _of_failure)
+
+
+def _each(scope: Scope, message_ids: Sequence[int], tell: Callable[[MessageCard], Facts]) -> Many:
+    gone = {one: {"message_id": ids.encode("msg", one)} for one in message_ids}
+    return Many(gone | {card.id: tell(card) for card in get_messages(scope, message_ids)})
+
+
+def _of_failure(card: MessageCard) -> Facts:
+    said = {"code": card.reply_code, "status": card.reply_status, "text": card.reply_text}
+    return {**_of_message(card), "state": card.state, "reason": card.reason, **said}
 
 
 def _bounced(scope: Scope, event: messages.MessageBounced) -> Facts:
@@ -98,6 +128,11 @@ def _domain(scope: Scope, event: Any) -> Facts:
         return told
 
 
+def _standing(_scope: Scope, event: sending.StandingChanged) -> Facts:
+    facts = {"stream": event.stream, "before": event.before, "grade": event.grade}
+    return {**facts, "measure": event.measure, "events": event.events, "sent": event.sent}
+
+
 def _id(prefix: str, number: int | None) -> str | None:
     return None if number is None else ids.encode(prefix, number)
 
@@ -109,6 +144,13 @@ KINDS = {
         Kind("campaign.paused", "A campaign was paused", sending.CampaignPaused, _campaign),
         Kind("campaign.stopped", "A campaign was stopped for good", sending.CampaignStopped, _campaign),
         Kind("campaign.finished", "Every message of a campaign has its outcome", sending.CampaignFinished, _campaign),
+        Kind("message.sent", "A message was taken by the recipient's server", messages.MessagesSent, _sent),
+        Kind(
+            "message.failed",
+            "A message will not be delivered: refused, or put off until its time was over",
+            messages.MessagesFailed,
+            _failed,
+        ),
         Kind("message.bounced", "A message came back", messages.MessageBounced, _bounced),
         Kind("message.complained", "A recipient called a message unwanted", messages.MessageComplained, _message),
         Kind("message.opened", "A person opened a message for the first time", sending.MessageOpened, _message),
@@ -118,5 +160,6 @@ KINDS = {
         Kind("import.finished", "A file of contacts is imported", tenants.ContactsImported, _import),
         Kind("domain.verified", "A sending domain's records were found", sending.DomainVerified, _domain),
         Kind("domain.lost", "A sending domain's records are gone", sending.DomainLost, _domain),
+        Kind("standing.changed", "Bounces or complaints changed what may be sent", sending.StandingChanged, _standing),
     )
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from posthouse.platform.errors import Conflict, Invalid, LimitReached, missing
 from posthouse.platform.jobs import enqueue
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
+from posthouse.platform.statements import rows
 from posthouse.tenants.accounts.rules import clean_name
 from posthouse.webui.webhooks import rules
 from posthouse.webui.webhooks.kinds import KINDS, TEST
@@ -33,6 +34,11 @@ FORGOTTEN_AT_ONCE = 20
 _FORGET = sa.text(
     "DELETE FROM webhook_delivery WHERE tenant_id = :tenant AND id IN (SELECT id FROM webhook_delivery WHERE tenant_id = :tenant"
     " AND created_at < :before AND state <> 'waiting' ORDER BY created_at LIMIT :most)"
+)
+
+# Asked at every lease, so it is asked cheaply.
+_WANTED = (
+    "SELECT EXISTS (SELECT 1 FROM webhook_endpoint WHERE tenant_id = %(tenant)s AND state = 'enabled' AND %(kind)s = ANY (kinds)) AS any"
 )
 
 
@@ -104,7 +110,7 @@ def send_test(scope: Scope, endpoint_id: int) -> int:
     row = locked(scope, endpoint_id)
     _check_enabled(row)
     key = int(session(scope).execute(sa.text("SELECT posthouse_id()")).scalar_one())
-    return _tell(scope, [row.id], kind=TEST, event_key=key, facts={"message": "It works."})[0]
+    return _tell(scope, row.id, kind=TEST, facts={key: {"message": "It works."}})[0]
 
 
 def replay(scope: Scope, endpoint_id: int, delivery_id: int) -> None:
@@ -125,41 +131,45 @@ def replay_failed(scope: Scope, endpoint_id: int, *, limit: int = 1_000) -> int:
     require(scope, MANAGE_WEBHOOKS)
     _check_enabled(locked(scope, endpoint_id))
     failed = sa.select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.state == "failed")
-    rows = session(scope).scalars(failed.order_by(WebhookDelivery.id).limit(limit).with_for_update()).all()
-    for row in rows:
+    found = session(scope).scalars(failed.order_by(WebhookDelivery.id).limit(limit).with_for_update()).all()
+    for row in found:
         _again(scope, row, clock.now())
-    if rows:
-        audit.record(scope, verb="webhook.replayed", subject="webhook", subject_id=endpoint_id, deliveries=len(rows))
-    return len(rows)
+    if found:
+        audit.record(scope, verb="webhook.replayed", subject="webhook", subject_id=endpoint_id, deliveries=len(found))
+    return len(found)
 
 
 def wanted(kind: str, scope: Scope) -> bool:
     """Say whether anybody of the scope's tenant wants to hear of a kind of news; asked before it is written down."""
     if scope.tenant_id is None:
         return False
+    return bool(rows(scope, _WANTED, {"tenant": scope.tenant, "kind": kind})[0].any)
+
+
+def tell(scope: Scope, *, kind: str, facts: Mapping[int, dict[str, Any]]) -> None:
+    """Write down pieces of news, each under its own key, for every endpoint that wants them; once each, however often it is asked for."""
     query = sa.select(WebhookEndpoint.id).where(WebhookEndpoint.state == "enabled", sa.literal(kind) == sa.any_(WebhookEndpoint.kinds))
-    return session(scope).scalar(query.where(WebhookEndpoint.tenant_id == scope.tenant).limit(1)) is not None
+    for endpoint_id in session(scope).scalars(query.order_by(WebhookEndpoint.id)).all():
+        _tell(scope, endpoint_id, kind=kind, facts=facts)
 
 
-def tell(scope: Scope, *, kind: str, event_key: int, facts: dict[str, Any]) -> None:
-    """Write down a piece of news for every endpoint that wants it; once each, however often it is asked for."""
-    query = sa.select(WebhookEndpoint.id).where(WebhookEndpoint.state == "enabled", sa.literal(kind) == sa.any_(WebhookEndpoint.kinds))
-    _tell(scope, session(scope).scalars(query.order_by(WebhookEndpoint.id)).all(), kind=kind, event_key=event_key, facts=facts)
-
-
-def _tell(scope: Scope, endpoint_ids: Iterable[int], *, kind: str, event_key: int, facts: dict[str, Any]) -> list[int]:
-    live, now, made = session(scope), clock.now(), []
-    body = json.dumps({"type": kind, "timestamp": _stamp(now), "data": facts}, ensure_ascii=False, separators=(",", ":"))
-    for endpoint_id in endpoint_ids:
-        row = {"endpoint_id": endpoint_id, "event_key": event_key, "kind": kind, "body": body, "state": "waiting", "attempts": 0}
-        times = {"next_at": now, "started_at": now, "created_at": now}
-        statement = insert(WebhookDelivery).values(tenant_id=scope.tenant, **row, **times).on_conflict_do_nothing()
-        delivery_id = live.execute(statement.returning(WebhookDelivery.id)).scalar_one_or_none()
-        if delivery_id is not None:
-            enqueue(scope, DELIVER, delivery_id=delivery_id)
-            made.append(delivery_id)
-    live.execute(_FORGET, {"tenant": scope.tenant, "before": now - KEPT, "most": FORGOTTEN_AT_ONCE})
+def _tell(scope: Scope, endpoint_id: int, *, kind: str, facts: Mapping[int, dict[str, Any]]) -> Sequence[int]:
+    live, now = session(scope), clock.now()
+    common = {"tenant_id": scope.tenant, "endpoint_id": endpoint_id, "kind": kind, "state": "waiting", "attempts": 0}
+    times = {"next_at": now, "started_at": now, "created_at": now}
+    fresh = [{**common, **times, "event_key": key, "body": _body(kind, now, told)} for key, told in facts.items()]
+    if not fresh:
+        return []
+    statement = insert(WebhookDelivery).values(fresh).on_conflict_do_nothing()
+    made = live.execute(statement.returning(WebhookDelivery.id)).scalars().all()
+    for delivery_id in made:
+        enqueue(scope, DELIVER, delivery_id=delivery_id)
+    live.execute(_FORGET, {"tenant": scope.tenant, "before": now - KEPT, "most": max(FORGOTTEN_AT_ONCE, 2 * len(made))})
     return made
+
+
+def _body(kind: str, now: datetime, facts: dict[str, Any]) -> str:
+    return json.dumps({"type": kind, "timestamp": _stamp(now), "data": facts}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _again(scope: Scope, row: WebhookDelivery, now: datetime) -> None:

@@ -78,7 +78,7 @@ def test_news_that_was_passed_on_late_is_found_too(world, settings):
             contacts.erase(world.a1.scope, contact_id=ann)
         pass_on(settings)
         with transaction(world.a1.scope):
-            services.tell(world.a1.scope, kind=KINDS[0], event_key=1, facts={"email": "ann@example.com"})
+            services.tell(world.a1.scope, kind=KINDS[0], facts={1: {"email": "ann@example.com"}})
         at.move(minutes=16)
         run_due()
     assert [one["data"]["email"] for one in _bodies(world.a1)] == [None, None]
