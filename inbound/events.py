@@ -6,6 +6,14 @@ from posthouse.platform.events import Event
 
 
 @dataclass(frozen=True)
+class MessageAnswered(Event):
+    """A person answered a message; the answer is in the tenant's inbox."""
+
+    message_id: int
+    inbound_mail_id: int
+
+
+@dataclass(frozen=True)
 class MailSorted(Event):
     """A tenant's mail came in and was understood; `kind` says as what, `effect` what that changed."""
 

@@ -10,13 +10,20 @@ from __future__ import annotations
 from posthouse.inbound.commands import COMMANDS
 from posthouse.inbound.mailroom.erasure import HANDLERS
 from posthouse.inbound.permissions import PERMISSIONS
-from posthouse.inbound.providers.jobs import JOBS, PERIODIC
+from posthouse.inbound.providers.jobs import JOBS as PROVIDER_JOBS
+from posthouse.inbound.providers.jobs import PERIODIC
+from posthouse.inbound.threads.jobs import JOBS as THREAD_JOBS
 from posthouse.platform.manifest import Room
 
 ROOM = Room(
     name="inbound",
-    models=["posthouse.inbound.mailroom.models", "posthouse.inbound.providers.models", "posthouse.inbound.reports.models"],
-    jobs=JOBS,
+    models=[
+        "posthouse.inbound.mailroom.models",
+        "posthouse.inbound.providers.models",
+        "posthouse.inbound.reports.models",
+        "posthouse.inbound.threads.models",
+    ],
+    jobs=[*PROVIDER_JOBS, *THREAD_JOBS],
     handlers=HANDLERS,
     periodic=PERIODIC,
     sealed=["provider_hook.secret"],

@@ -26,6 +26,8 @@ LOCAL_CHARACTERS = 44
 URL_CHARACTERS = 36
 COMPLAINT_PREFIX = "fbl-"
 UNSUBSCRIBE_PREFIX = "u-"
+REPLY_PREFIX = "r-"
+_KINDS = {COMPLAINT_PREFIX: "complaint", UNSUBSCRIBE_PREFIX: "unsubscribe", REPLY_PREFIX: "reply"}
 _MAX_ID = 2**63 - 1  # PostgreSQL's bigint
 
 
@@ -100,20 +102,17 @@ def _unspell(text: str) -> bytes | None:
 
 
 class AddressKind(NamedTuple):
-    """What an address of ours is for: `bounce`, `complaint` or `unsubscribe`, and whose message it was."""
+    """What an address of ours is for: `bounce`, `complaint`, `unsubscribe` or `reply`, and whose message it was."""
 
     kind: str
     claims: TokenClaims
 
 
 def read_address(mint: Mint, local_part: str) -> AddressKind | None:
-    """Return what the local part of a return path, feedback or unsubscribe address says; None where it is not ours."""
+    """Return what the local part of a return path, feedback, unsubscribe or reply address says; None where it is not ours."""
     text = local_part.lower()
-    kind, token = "bounce", text
-    if text.startswith(COMPLAINT_PREFIX):
-        kind, token = "complaint", text.removeprefix(COMPLAINT_PREFIX)
-    elif text.startswith(UNSUBSCRIBE_PREFIX):
-        kind, token = "unsubscribe", text.removeprefix(UNSUBSCRIBE_PREFIX)
+    prefix = next((known for known in _KINDS if text.startswith(known)), "")
+    kind, token = _KINDS.get(prefix, "bounce"), text.removeprefix(prefix)
     claims = mint.read(token) if len(token) == LOCAL_CHARACTERS else None
     return AddressKind(kind, claims) if claims else None
 

@@ -14,6 +14,7 @@ from posthouse.webui.edge import assets, brands
 from posthouse.webui.hooks import providers, stripe
 from posthouse.webui.pages import (
     account,
+    answers,
     audit,
     campaigns,
     contacts,
@@ -78,6 +79,7 @@ def blueprints() -> list[Blueprint]:
         help_pages,
         plan,
         messages,
+        answers,
         mail,
         reseller,
         selling,

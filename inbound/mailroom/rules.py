@@ -31,6 +31,7 @@ class Effect(StrEnum):
     COMPLAINED = "complained"
     TAKEN_BACK = "taken-back"
     UNSUBSCRIBED = "unsubscribed"
+    ANSWERED = "answered"
     REPORTED = "reported"
     NONE = "none"
     REPEATED = "repeated"
@@ -40,7 +41,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Which of our addresses a mail came to; `role` is bounce, complaint, unsubscribe or empty."""
+    """Which of our addresses a mail came to; `role` is bounce, complaint, unsubscribe, reply or empty."""
 
     role: str
     claims: TokenClaims

@@ -15,7 +15,7 @@ from posthouse.inbound.parsing.reading import read
 from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
 from posthouse.inbound.reports.rules import domains_of, summarise
 from posthouse.inbound.reports.services import keep_report
-from posthouse.inbound.sorters import bounce, complaint, unsubscribe
+from posthouse.inbound.sorters import bounce, complaint, reply, unsubscribe
 from posthouse.inbound.sorters.matter import Matter
 from posthouse.inbound.spool.files import Envelope
 from posthouse.platform.db import transaction
@@ -23,8 +23,8 @@ from posthouse.platform.scope import Actor, Scope, for_tenant, public, system
 from posthouse.sending.tokens import Mint, read_address
 from posthouse.tenants.accounts.queries import place_of
 
-SORTERS: Sequence[Callable[[Scope, Matter], Effect | None]] = (bounce.sort, complaint.sort, unsubscribe.sort)
-"""Asked in this order; the first that knows what to do does it. Automatic answers, receipts and replies have no effect."""
+SORTERS: Sequence[Callable[[Scope, Matter], Effect | None]] = (bounce.sort, complaint.sort, unsubscribe.sort, reply.sort)
+"""Asked in this order; the first that knows what to do does it. Automatic answers and receipts have no effect."""
 
 _ACTOR = Actor("system", None, "inbound mail")
 
@@ -64,7 +64,7 @@ class Mailroom:
             mail_id = keep(scope, arrival, message_id=claims.message_id)
             if mail_id is None:
                 return Outcome.REPEATED
-            effect = _effect(scope, Matter(claims.message_id, understood, role))
+            effect = _effect(scope, Matter(claims.message_id, understood, role, mail_id, nobody=_has_no_sender(arrival.envelope)))
             note_effect(scope, mail_id=mail_id, message_id=claims.message_id, kind=understood.kind, effect=effect)
         return Outcome.SORTED
 
@@ -117,6 +117,10 @@ class Mailroom:
         with transaction(scope):
             keep_unmatched(scope, arrival, why=why)
         return Outcome.UNMATCHED
+
+
+def _has_no_sender(envelope: Envelope) -> bool:
+    return not envelope.sender and "smtp" in envelope.way
 
 
 def _effect(scope: Scope, matter: Matter) -> Effect:

@@ -5,12 +5,12 @@ import re
 from posthouse.inbound.parsing.cards import Ids
 from posthouse.inbound.parsing.headers import Fields, every
 from posthouse.inbound.parsing.letter import Letter
-from posthouse.sending.tokens import COMPLAINT_PREFIX, LOCAL_CHARACTERS, UNSUBSCRIBE_PREFIX, URL_CHARACTERS
+from posthouse.sending.tokens import COMPLAINT_PREFIX, LOCAL_CHARACTERS, REPLY_PREFIX, UNSUBSCRIBE_PREFIX, URL_CHARACTERS
 
 TOKEN_LIMIT = 40  # candidates that are checked per mail; each check is one MAC
 
-_ROLES = {COMPLAINT_PREFIX: "complaint", UNSUBSCRIBE_PREFIX: "unsubscribe"}
-_LOCAL = re.compile(rf"^({COMPLAINT_PREFIX}|{UNSUBSCRIBE_PREFIX})?([a-z2-7]{{{LOCAL_CHARACTERS}}})$", re.IGNORECASE)
+_ROLES = {COMPLAINT_PREFIX: "complaint", UNSUBSCRIBE_PREFIX: "unsubscribe", REPLY_PREFIX: "reply"}
+_LOCAL = re.compile(rf"^({COMPLAINT_PREFIX}|{UNSUBSCRIBE_PREFIX}|{REPLY_PREFIX})?([a-z2-7]{{{LOCAL_CHARACTERS}}})$", re.IGNORECASE)
 # Both spellings of a token, wherever they stand alone: in an address, an id, a link.
 _INSIDE = re.compile(
     rf"(?<![A-Za-z0-9])(?:([A-Za-z2-7]{{{LOCAL_CHARACTERS}}})(?![A-Za-z0-9])|([A-Za-z0-9_-]{{{URL_CHARACTERS}}})(?![A-Za-z0-9_-]))"
@@ -20,7 +20,7 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]{3,500}>")
 
 
 def of_address(address: str) -> tuple[str, str] | None:
-    """The role (bounce, complaint, unsubscribe) and the token of one of our own addresses, or None for any other address."""
+    """The role (bounce, complaint, unsubscribe, reply) and the token of one of our own addresses, or None for any other address."""
     found = _LOCAL.match(address.rpartition("@")[0])
     if found is None:
         return None

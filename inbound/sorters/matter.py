@@ -10,11 +10,16 @@ from posthouse.sending.messages.queries import MessageCard, get_message
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """A mail about one of our messages. `role` is the kind of our address that it came to; empty when it came to none with a token."""
+    """A mail about one of our messages. `role` is the kind of our address that it came to; empty when it came to none with a token.
+
+    `nobody`: it came by SMTP without a sender, so that no person waits for an answer (RFC 5321 4.5.5, RFC 3834 3.3).
+    """
 
     message_id: int
     understood: Understood
     role: str
+    mail_id: int
+    nobody: bool = False
 
 
 def message_of(scope: Scope, matter: Matter) -> MessageCard | None:

@@ -75,6 +75,10 @@ def _tenants() -> None:
         sa.Column("website", sa.Text, nullable=False, server_default=""),
         sa.Column("timezone", sa.Text, nullable=False, server_default="UTC"),
         sa.Column("locale", sa.Text, nullable=False, server_default="en"),
+        # Where people's answers go: to the From address, to our inbox, or from there on to an address.
+        sa.Column("replies", sa.Text, nullable=False, server_default="own"),
+        sa.Column("replies_to", sa.Text, nullable=False, server_default=""),
+        sa.CheckConstraint("replies IN ('own', 'inbox', 'forward')", name="ck_tenant_profile_replies"),
     )
     op.execute("ALTER TABLE tenant_profile ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE tenant_profile FORCE ROW LEVEL SECURITY")

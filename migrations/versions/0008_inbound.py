@@ -43,6 +43,22 @@ def upgrade() -> None:
         grants=Grants(app="select", worker="select, insert, update (sender, author, subject, peer, understood, trouble, raw, effect)"),
         anchored=False,
     )
+    tenant_table(
+        "reply_thread",
+        sa.Column("message_id", sa.BigInteger, nullable=False),
+        sa.Column("contact_id", sa.BigInteger),
+        sa.Column("last_mail_id", sa.BigInteger, nullable=False),
+        sa.Column("answers", sa.Integer, nullable=False),
+        sa.Column("forwarded", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("trouble", sa.Text, nullable=False, server_default=""),
+        sa.Column("first_at", _WHEN, nullable=False),
+        sa.Column("last_at", _WHEN, nullable=False),
+        sa.Column("unread", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("done_at", _WHEN),
+        unique=[("message_id",)],
+        indexes=[Index(("last_mail_id",)), Index(("contact_id",), where="contact_id IS NOT NULL")],
+        grants=Grants(app="select, update (unread, done_at)", worker="select, insert, update"),
+    )
     platform_table(
         "unmatched_mail",
         *_columns(),
@@ -125,4 +141,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop what this revision made."""
     op.execute("DROP FUNCTION domain_holder(text)")
-    drop_tables("domain_report_source", "domain_report", "provider_report", "provider_hook", "unmatched_mail", "inbound_mail")
+    drop_tables(
+        "domain_report_source", "domain_report", "provider_report", "provider_hook", "unmatched_mail", "reply_thread", "inbound_mail"
+    )

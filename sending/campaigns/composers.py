@@ -21,7 +21,7 @@ from posthouse.sending.dkim.signer import Signer
 from posthouse.sending.domains import rules as domain_rules
 from posthouse.sending.domains.models import SendingDomain
 from posthouse.sending.errors import domain_not_yours
-from posthouse.tenants.accounts.queries import host_of_reseller
+from posthouse.tenants.accounts.queries import get_profile, host_of_reseller
 
 KEPT = 64
 # A domain that was lost, or a host that was verified, is noticed after this.
@@ -106,6 +106,7 @@ def sender_of(scope: Scope, revision: CampaignRevision, domain: SendingDomain) -
         from_name=revision.from_name,
         from_address=revision.from_address,
         reply_to=revision.reply_to,
+        takes_replies=get_profile(scope).replies != "own",
         bounce_host=domain_rules.return_path_host(domain.domain) if domain.return_path_ok else settings().mail_domain,
         link_base=link_base(scope, domain),
         list_id=f"{base36(revision.list_id or 0)}.{domain.domain}" if marketing else "",

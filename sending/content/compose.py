@@ -21,7 +21,7 @@ from posthouse.sending.content.compile import variables
 from posthouse.sending.content.headers import Address
 from posthouse.sending.content.letters import MARKETING, Compiled
 from posthouse.sending.dkim.signer import Signer, signed_names
-from posthouse.sending.tokens import COMPLAINT_PREFIX, UNSUBSCRIBE_PREFIX, Mint
+from posthouse.sending.tokens import COMPLAINT_PREFIX, REPLY_PREFIX, UNSUBSCRIBE_PREFIX, Mint
 
 _CRLF = b"\r\n"
 _PART_HEAD = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
@@ -31,7 +31,7 @@ _PART_HEAD = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding
 class Sender:
     """Who writes, and where answers, bounces and clicks go.
 
-    `link_base` is the address of the tracking host, such as https://click.brand.example, without a slash at its end.
+    `takes_replies`: without a `reply_to`, answers come to an address of ours that names the message. `link_base` is the address of the tracking host, such as https://click.brand.example, without a slash at its end.
     `list_id` is the stable identifier of the list or stream (RFC 2919), `list_name` its name for people. `feedback`
     holds the first three parts of Feedback-ID, for which a mailbox provider adds up complaints; `sender_id` is the
     fourth, at most 15 characters. They are the same for many recipients on purpose: a rare value is not shown.
@@ -43,6 +43,7 @@ class Sender:
     bounce_host: str
     link_base: str
     reply_to: str = ""
+    takes_replies: bool = False
     list_id: str = ""
     list_name: str = ""
     feedback: tuple[str, str, str] = ("", "", "")
@@ -163,6 +164,8 @@ def _header_lines(sender: Sender, boundary: bytes, signers: Sequence[Signer]) ->
     ]
     if sender.reply_to:
         lines.append(("Reply-To", _literal(headers.address(sender.reply_to).text.encode())))
+    elif sender.takes_replies:
+        lines.append(("Reply-To", REPLY_PREFIX.encode() + b"%(local)b@" + feedback_host))
     if sender.stream == MARKETING:
         # RFC 8058 3.1: one HTTPS address, and both headers under the signature; RFC 2369 allows mailto beside it.
         unsubscribe = f"<{sender.link_base}/t/u/".encode()

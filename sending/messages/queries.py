@@ -13,6 +13,7 @@ from posthouse.platform.errors import missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending import permissions
+from posthouse.sending.campaigns.models import CampaignRevision
 from posthouse.sending.messages.models import Message, MessageEvent
 
 MAX_PAGE = 500
@@ -80,6 +81,28 @@ def is_forgotten(scope: Scope, message_id: int) -> bool:
     """Say whether a message's recipient was forgotten; of an unknown message, no."""
     query = sa.select(Message.email_norm == "").where(Message.tenant_id == scope.tenant, Message.id == message_id)
     return bool(session(scope).execute(query).scalar_one_or_none())
+
+
+@dataclass(frozen=True, slots=True)
+class WriterCard:
+    """As whom a message was written."""
+
+    name: str
+    address: str
+
+
+def writer_of(scope: Scope, message_id: int) -> WriterCard:
+    """Return as whom a message was written. Raises: Missing."""
+    require(scope, permissions.READ_MESSAGES)
+    query = (
+        sa.select(CampaignRevision.from_name, CampaignRevision.from_address)
+        .join(Message, sa.and_(Message.tenant_id == CampaignRevision.tenant_id, Message.revision_id == CampaignRevision.id))
+        .where(Message.tenant_id == scope.tenant, Message.id == message_id)
+    )
+    row = session(scope).execute(query).one_or_none()
+    if row is None:
+        raise missing("message")
+    return WriterCard(row[0], row[1])
 
 
 def list_messages(

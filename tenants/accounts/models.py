@@ -45,6 +45,8 @@ class TenantProfile(Model):
     website: Mapped[str] = mapped_column(default="")
     timezone: Mapped[str] = mapped_column(default="UTC")
     locale: Mapped[str] = mapped_column(default="en")
+    replies: Mapped[str] = mapped_column(default="own")
+    replies_to: Mapped[str] = mapped_column(default="")
 
 
 class WebHost(PlatformRow):

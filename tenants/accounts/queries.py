@@ -40,13 +40,15 @@ class TenantCard:
 
 @dataclass(frozen=True, slots=True)
 class ProfileCard:
-    """What a tenant says of itself."""
+    """What a tenant says of itself. `replies`: where answers go, see `rules.REPLIES`; `replies_to`: to whom they are forwarded, or empty."""
 
     legal_name: str
     postal_address: str
     website: str
     timezone: str
     locale: str
+    replies: str
+    replies_to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def get_profile(scope: Scope) -> ProfileCard:
     row = session(scope).get(TenantProfile, scope.tenant)
     if row is None:
         raise missing("tenant")
-    return ProfileCard(row.legal_name, row.postal_address, row.website, row.timezone, row.locale)
+    return ProfileCard(row.legal_name, row.postal_address, row.website, row.timezone, row.locale, row.replies, row.replies_to)
 
 
 def place_of(scope: Scope, tenant_id: int) -> TenantPlace | None:

@@ -12,6 +12,8 @@ from posthouse.platform.errors import Invalid
 RESELLER_STATES = ("active", "suspended", "closed")
 TENANT_STATES = ("active", "grace", "paused", "suspended", "closed")
 SENDING_STATES = frozenset({"active", "grace"})
+REPLIES = ("own", "inbox", "forward")
+"""Where people's answers go: to the address that a letter names, to our inbox, or to our inbox and from there on."""
 NAME_LENGTH = 120
 ADDRESS_LENGTH = 500
 _HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from posthouse.platform import audit
+from posthouse.platform.app import settings
 from posthouse.platform.db import session
 from posthouse.platform.errors import Invalid, missing
 from posthouse.platform.events import emit
@@ -12,6 +13,7 @@ from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.tenants.accounts.models import Reseller, Tenant, TenantProfile, WebHost
 from posthouse.tenants.accounts.rules import (
+    REPLIES,
     RESELLER_STATES,
     TENANT_STATES,
     clean_address,
@@ -20,6 +22,7 @@ from posthouse.tenants.accounts.rules import (
     clean_timezone,
     slug_of,
 )
+from posthouse.tenants.contacts import addresses
 from posthouse.tenants.events import TenantStateChanged
 from posthouse.tenants.permissions import MANAGE_PROFILE, MANAGE_RESELLERS, MANAGE_TENANTS
 
@@ -113,6 +116,35 @@ def edit_profile(scope: Scope, *, legal_name: str, postal_address: str, website:
     row.website = _clean_website(website)
     row.timezone = clean_timezone(timezone)
     audit.record(scope, verb="profile.edited", subject="tenant", subject_id=scope.tenant)
+
+
+def set_replies(scope: Scope, *, where: str, forward_to: str = "") -> None:
+    """Say where people's answers go; may be repeated. Raises: Invalid for an unknown place, or an address that can't be forwarded to."""
+    require(scope, MANAGE_PROFILE)
+    if where not in REPLIES:
+        raise Invalid("replies_unknown", "Answers go to your own address, to the inbox, or are forwarded: choose one.", field="replies")
+    row = session(scope).get(TenantProfile, scope.tenant)
+    if row is None:
+        raise missing("tenant")
+    row.replies, row.replies_to = where, _forward_address(forward_to) if where == "forward" else ""
+    audit.record(scope, verb="profile.replies_set", subject="tenant", subject_id=scope.tenant, replies=where, to=row.replies_to)
+
+
+def _forward_address(text: str) -> str:
+    if text.strip().lower().endswith(f"@{settings().mail_domain.lower()}"):
+        # What came here would be forwarded here again.
+        raise Invalid(
+            "replies_loop", "Answers come to this domain already. Give an address at one of your own domains.", field="replies_to"
+        )
+    found = addresses.parse(text, allow_reserved=settings().allow_reserved_domains)
+    if isinstance(found, addresses.AddressRefused):
+        raise Invalid(found.code, found.sentence, field="replies_to")
+    if found.domain == settings().mail_domain.lower():
+        # What came here would be forwarded here again.
+        raise Invalid(
+            "replies_loop", "Answers come to this domain already. Give an address at one of your own domains.", field="replies_to"
+        )
+    return found.email
 
 
 def _clean_website(text: str) -> str:

@@ -77,6 +77,7 @@ def _offer_tenant() -> None:
                 Item("Domains", "/domains", "world", sending.READ_DOMAINS),
                 Item("Messages", "/messages", "mail-fast", sending.READ_MESSAGES),
                 Item("Sending health", "/sending-health", "heartbeat", sending.READ_CAMPAIGNS),
+                Item("Answers", "/answers", "arrow-back-up", READ_INBOUND),
                 Item("Inbound mail", "/mail", "inbox", READ_INBOUND),
             ),
         ),

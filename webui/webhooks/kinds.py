@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from posthouse.inbound.events import MessageAnswered
 from posthouse.platform import ids
 from posthouse.platform.errors import Missing
 from posthouse.platform.events import Event
@@ -94,6 +95,10 @@ def _bounced(scope: Scope, event: messages.MessageBounced) -> Facts:
     return {**_message(scope, event), "hard": event.hard, "reason": event.reason}
 
 
+def _answered(scope: Scope, event: MessageAnswered) -> Facts:
+    return {**_message(scope, event), "inbound_mail_id": ids.encode("eml", event.inbound_mail_id)}
+
+
 def _clicked(scope: Scope, event: sending.MessageClicked) -> Facts:
     return {**_message(scope, event), "link": event.link}
 
@@ -153,6 +158,7 @@ KINDS = {
         ),
         Kind("message.bounced", "A message came back", messages.MessageBounced, _bounced),
         Kind("message.complained", "A recipient called a message unwanted", messages.MessageComplained, _message),
+        Kind("message.answered", "A person answered a message", MessageAnswered, _answered),
         Kind("message.opened", "A person opened a message for the first time", sending.MessageOpened, _message),
         Kind("message.clicked", "A person clicked in a message for the first time", sending.MessageClicked, _clicked),
         Kind("contact.subscribed", "A contact may be written to on a list", tenants.ContactSubscribed, _contact),

@@ -1,0 +1,1 @@
+"""People's answers, by the message that they answer."""

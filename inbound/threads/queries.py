@@ -1,0 +1,127 @@
+"""Read threads of people's answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from posthouse.inbound.mailroom.models import InboundMail
+from posthouse.inbound.mailroom.rules import Effect
+from posthouse.inbound.permissions import READ_INBOUND
+from posthouse.inbound.threads.models import ReplyThread
+from posthouse.inbound.threads.rules import Answer, read_answer
+from posthouse.platform.db import session
+from posthouse.platform.errors import missing
+from posthouse.platform.permissions import require
+from posthouse.platform.scope import Scope
+
+MAX_PAGE = 200
+ANSWERS_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadCard:
+    """One thread in a list; `author` and `subject` are those of its last answer. `trouble`: why that was not forwarded, else empty."""
+
+    id: int
+    message_id: int
+    contact_id: int | None
+    author: str
+    subject: str
+    answers: int
+    unread: bool
+    done_at: datetime | None
+    last_at: datetime
+    last_mail_id: int
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCard:
+    """One answer with its words, to be shown as text."""
+
+    mail_id: int
+    message_id: int
+    at: datetime
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPage:
+    """Threads, the latest answer first; `before` goes on, None at the end."""
+
+    cards: tuple[ThreadCard, ...]
+    before: int | None
+
+
+def list_threads(
+    scope: Scope, *, done: bool = False, contact_id: int | None = None, before: int | None = None, limit: int = 50
+) -> ThreadPage:
+    """List open threads, or those that are done; a contact's: all of them."""
+    require(scope, READ_INBOUND)
+    query = _cards(scope)
+    if contact_id is not None:
+        query = query.where(ReplyThread.contact_id == contact_id)
+    else:
+        query = query.where(ReplyThread.done_at.is_not(None) if done else ReplyThread.done_at.is_(None))
+    if before is not None:
+        query = query.where(ReplyThread.last_mail_id < before)
+    size = max(1, min(limit, MAX_PAGE))
+    rows = [_card(row) for row in session(scope).execute(query.order_by(ReplyThread.last_mail_id.desc()).limit(size + 1))]
+    return ThreadPage(tuple(rows[:size]), rows[size - 1].last_mail_id if len(rows) > size else None)
+
+
+def get_thread(scope: Scope, *, thread_id: int) -> tuple[ThreadCard, tuple[AnswerCard, ...]]:
+    """One thread with its last answers, oldest first. Raises: Missing."""
+    require(scope, READ_INBOUND)
+    row = session(scope).execute(_cards(scope).where(ReplyThread.id == thread_id)).one_or_none()
+    if row is None:
+        raise missing("thread")
+    card = _card(row)
+    query = sa.select(InboundMail.id, InboundMail.received_at, InboundMail.raw).where(
+        InboundMail.tenant_id == scope.tenant, InboundMail.message_id == card.message_id, InboundMail.effect == Effect.ANSWERED
+    )
+    mails = session(scope).execute(query.order_by(InboundMail.id.desc()).limit(ANSWERS_SHOWN))
+    return card, tuple(reversed([AnswerCard(one[0], card.message_id, one[1], read_answer(one[2])) for one in mails]))
+
+
+def get_answer(scope: Scope, *, mail_id: int) -> AnswerCard:
+    """One answer. Raises: Missing."""
+    require(scope, READ_INBOUND)
+    row = session(scope).get(InboundMail, (scope.tenant, mail_id))
+    if row is None or row.message_id is None:
+        raise missing("answer")
+    return AnswerCard(row.id, row.message_id, row.received_at, read_answer(row.raw))
+
+
+def count_unread(scope: Scope) -> int:
+    """How many open threads nobody has looked at since their last answer."""
+    require(scope, READ_INBOUND)
+    query = sa.select(sa.func.count()).where(ReplyThread.tenant_id == scope.tenant, ReplyThread.done_at.is_(None), ReplyThread.unread)
+    return session(scope).execute(query).scalar_one()
+
+
+def _cards(scope: Scope) -> sa.Select[ReplyThread, str, str]:
+    last = sa.and_(InboundMail.tenant_id == ReplyThread.tenant_id, InboundMail.id == ReplyThread.last_mail_id)
+    return (
+        sa.select(ReplyThread, InboundMail.author, InboundMail.subject).join(InboundMail, last).where(ReplyThread.tenant_id == scope.tenant)
+    )
+
+
+def _card(row: sa.Row[ReplyThread, str, str]) -> ThreadCard:
+    one, author, subject = row
+    return ThreadCard(
+        id=one.id,
+        message_id=one.message_id,
+        contact_id=one.contact_id,
+        author=author,
+        subject=subject,
+        answers=one.answers,
+        unread=one.unread,
+        done_at=one.done_at,
+        last_at=one.last_at,
+        last_mail_id=one.last_mail_id,
+        trouble=one.trouble,
+    )
