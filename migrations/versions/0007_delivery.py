@@ -36,6 +36,7 @@ def upgrade() -> None:
     _lanes()
     _paces()
     _standings()
+    _soft_bounces()
     _warmups()
 
 
@@ -140,6 +141,7 @@ def _messages() -> None:
         sa.Column("hard", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("bounced_at", _WHEN),
         sa.Column("bounce_reason", sa.Text),
+        sa.Column("soft_bounced_at", _WHEN),
         sa.Column("complained_at", _WHEN),
         checks=[
             _STREAM,
@@ -154,6 +156,7 @@ def _messages() -> None:
             Index(("stream", "not_before"), where="state = 'queued'", name="ix_message_due"),
             Index(("lease_id",), where="state = 'leased'", name="ix_message_leased"),
             Index(("contact_id",), where="contact_id IS NOT NULL", name="ix_message_contact"),
+            Index(("email_norm", "soft_bounced_at"), where="soft_bounced_at IS NOT NULL", name="ix_message_soft_bounced"),
         ],
         grants=Grants(
             app="select, insert, update", worker="select, insert, update", lookup="select (tenant_id, stream, state, not_before)"
@@ -449,6 +452,18 @@ def _standings() -> None:
     )
 
 
+def _soft_bounces() -> None:
+    """Keep after how many soft bounces an address is written to no more, by tenant, and how lax a reseller lets that be."""
+    checks = [("bounces", "bounces BETWEEN 2 AND 20"), ("days", "days BETWEEN 7 AND 90")]
+    grants = Grants(app="select, insert, delete", worker="select, insert, delete")
+    tenant_table("soft_bounce_policy", *_soft_bounce_columns(), checks=checks, with_id=False, grants=grants)
+    reseller_table("reseller_soft_bounce_policy", *_soft_bounce_columns(), checks=checks, with_id=False, grants=grants)
+
+
+def _soft_bounce_columns() -> tuple[sa.Column[object], ...]:
+    return (sa.Column("bounces", sa.SmallInteger, nullable=False), sa.Column("days", sa.SmallInteger, nullable=False))
+
+
 def _limit_columns() -> tuple[sa.Column[object], ...]:
     return (
         sa.Column("measure", sa.Text, nullable=False, primary_key=True),
@@ -503,6 +518,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")
     op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz)")
     op.drop_table("pool_pace")
+    drop_tables("reseller_soft_bounce_policy", "soft_bounce_policy")
     drop_tables("reseller_standing_limit", "standing_limit", "standing", "standing_count")
     op.execute("DROP FUNCTION sending_wake_lanes(timestamptz)")
     op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")

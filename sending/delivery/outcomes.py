@@ -8,6 +8,7 @@ from datetime import datetime
 from posthouse.sending.delivery import retry
 from posthouse.sending.delivery.journal import Mark, Record
 from posthouse.sending.replies.rules import classify
+from posthouse.sending.softbounces.rules import counts
 
 COMPOSE = "compose"  # the stage of a refusal by ourselves: the message can't be made
 HORIZONS = {"marketing": retry.MARKETING_HORIZON, "transactional": retry.TRANSACTIONAL_HORIZON}
@@ -48,6 +49,7 @@ class Outcome:
     route_id: int | None = None
     hard: bool = False
     suppress: bool = False
+    soft: bool = False
     used: bool = False
     event: str = ""
 
@@ -105,6 +107,7 @@ def _refused(held: Held, record: Record) -> Outcome:
         route_id=record.route_id or None,
         hard=found.hard,
         suppress=found.suppress,
+        soft=not found.suppress and not found.hard and counts(found.reason),
         event="failed",
     )
 
@@ -125,5 +128,11 @@ def _again(held: Held, record: Record, now: datetime, event: str, *, stopped: bo
         text=record.text,
         route_id=record.route_id or None,
         used=used,
+        soft=state == "expired" and _lies_with_the_address(record),
         event=event if state == "queued" else state,
     )
+
+
+def _lies_with_the_address(record: Record) -> bool:
+    # Without any answer nothing is known of the mailbox.
+    return bool(record.code) and counts(classify(record.code, record.enhanced, record.text, stage=record.stage).reason)

@@ -19,6 +19,7 @@ from posthouse.sending.delivery import turns
 from posthouse.sending.delivery.journal import Mark, Record
 from posthouse.sending.delivery.outcomes import Held, Outcome, decide
 from posthouse.sending.messages.events import MessagesFailed, MessagesSent
+from posthouse.sending.softbounces import services as softbounces
 from posthouse.sending.standing import services as standing
 from posthouse.sending.warmup import services as warmup
 from posthouse.tenants.quotas import services as quotas
@@ -127,6 +128,8 @@ def _tell(scope: Scope, held: Sequence[Held], outcomes: Sequence[Outcome], now: 
             counts[(one.campaign_id, kind, one.domain)] += 1
         if outcome.suppress:
             suppress(scope, email=one.email_norm, reason="hard_bounce", source="smtp", message_id=one.id)
+    if soft := [outcome.id for outcome in outcomes if outcome.soft]:
+        softbounces.note(scope, soft, source="smtp")
     tallies = [
         Tally(campaign_id=campaign, kind=kind, at=now, domain=domain, count=count) for (campaign, kind, domain), count in counts.items()
     ]

@@ -37,6 +37,7 @@ _ROUTES = sa.text(
     " FROM route r JOIN pool p ON p.id = r.pool_id WHERE r.pool_id = :pool"
 )
 _SUPPRESSED = {
+    "soft_bounce": "Messages to this address came back too often of late.",
     "hard_bounce": "A message to this address came back before: the mailbox doesn't exist.",
     "complaint": "This person called a message unwanted before.",
     "unsubscribe": "This person has unsubscribed.",

@@ -38,6 +38,7 @@ class Message(TenantRow):
     hard: Mapped[bool] = mapped_column(server_default="false")
     bounced_at: Mapped[Stamp | None]
     bounce_reason: Mapped[str | None]
+    soft_bounced_at: Mapped[Stamp | None]
     complained_at: Mapped[Stamp | None]
 
 

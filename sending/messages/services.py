@@ -13,6 +13,8 @@ from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.messages.events import MessageBounced, MessageComplained
 from posthouse.sending.messages.models import Message, MessageEvent
 from posthouse.sending.replies.cards import Action, Classification
+from posthouse.sending.softbounces import services as softbounces
+from posthouse.sending.softbounces.rules import counts
 from posthouse.sending.standing import services as standing
 from posthouse.tenants.suppressions.services import lift_complaint, suppress
 
@@ -20,7 +22,7 @@ from posthouse.tenants.suppressions.services import lift_complaint, suppress
 def record_bounce(scope: Scope, message_id: int, found: Classification, source: str, *, text: str = "") -> bool:
     """Note that a report calls a message undelivered; returns False where there is no such message or it was noted before.
 
-    A report of a delay goes to the history only. Suppresses the address where the classification says so. Of a message whose
+    A report of a delay goes to the history only. Suppresses the address where the classification says so, or where it bounced softly too often. Of a message whose
     recipient was forgotten nothing is kept but that it came back.
     """
     row = _locked(scope, message_id)
@@ -38,6 +40,8 @@ def record_bounce(scope: Scope, message_id: int, found: Classification, source: 
     _count(scope, row, counting.BOUNCED)
     if found.suppress and row.email_norm:
         suppress(scope, email=row.email_norm, reason="hard_bounce", source=source, message_id=message_id)
+    elif not found.hard and counts(found.reason):
+        softbounces.note(scope, [message_id], source=source)
     emit(scope, MessageBounced(message_id=message_id, hard=found.hard, reason=found.reason))
     return True
 

@@ -15,10 +15,15 @@ class Reason(StrEnum):
     """Why an address must not be written to."""
 
     HARD_BOUNCE = "hard_bounce"
+    SOFT_BOUNCE = "soft_bounce"
     COMPLAINT = "complaint"
     UNSUBSCRIBE = "unsubscribe"
     MANUAL = "manual"
     ERASURE = "erasure"
+
+
+WEAK = frozenset({Reason.HARD_BOUNCE, Reason.SOFT_BOUNCE, Reason.MANUAL})
+"""Reasons that the tenant may end; what the person asked for is stronger."""
 
 
 class SuppressionReach(StrEnum):
@@ -48,7 +53,7 @@ def targets_that_bind(*, stream: str, list_id: int | None) -> list[str]:
 
 def may_lift(reason: str) -> bool:
     """Say whether a tenant may lift such a suppression: bounces and its own entries, never what the person asked for."""
-    return reason in {Reason.HARD_BOUNCE, Reason.MANUAL}
+    return reason in WEAK
 
 
 def erased_names(keyring: Keyring, tenant_id: int, email_norm: str) -> list[str]:

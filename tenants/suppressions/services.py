@@ -66,8 +66,8 @@ def _put(scope: Scope, values: dict[str, object]) -> bool:
         index_elements=["tenant_id", "address", "target"],
         set_={name: statement.excluded[name] for name in ("reason", "source", "message_id", "at")},
         where=sa.and_(
-            Suppression.reason.in_([Reason.HARD_BOUNCE, Reason.MANUAL]),
-            statement.excluded.reason.not_in([Reason.HARD_BOUNCE, Reason.MANUAL]),
+            Suppression.reason.in_(rules.WEAK),
+            statement.excluded.reason.not_in(rules.WEAK),
         ),
     )
     row: sa.Row[int, bool] | None = (

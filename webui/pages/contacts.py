@@ -7,9 +7,16 @@ from typing import Any
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from posthouse.inbound.permissions import READ_INBOUND
+from posthouse.inbound.threads import queries as threads
 from posthouse.platform import ids
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
+from posthouse.platform.permissions import holds
+from posthouse.platform.scope import Scope
+from posthouse.sending.messages import queries as messages
+from posthouse.sending.permissions import READ_MESSAGES
+from posthouse.sending.softbounces import queries as softbounces
 from posthouse.tenants import permissions
 from posthouse.tenants.contacts import exports, queries, services
 from posthouse.tenants.contacts.queries import ContactCard, FieldCard
@@ -22,6 +29,7 @@ from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page, page_or_part
 
 blueprint = Blueprint("contacts", __name__)
+MESSAGES_SHOWN = 10
 
 
 @blueprint.get("/contacts")
@@ -91,7 +99,20 @@ def _contact(contact_id: int) -> dict[str, Any]:
             "subscriptions": lists.subscriptions_of(scope, contact_id),
             "lists": lists.list_lists(scope),
             "suppressions": suppressions.suppressions_of(scope, card.email_norm),
+            **_mail(scope, card),
         }
+
+
+def _mail(scope: Scope, card: ContactCard) -> dict[str, Any]:
+    """What was sent to a contact, what came back of it, and what they answered; as far as the person may see that."""
+    values: dict[str, Any] = {"messages": [], "answers": (), "soft": 0, "policy": None}
+    if holds(scope, READ_MESSAGES):
+        values["messages"] = messages.list_messages(scope, contact_id=card.id, limit=MESSAGES_SHOWN)
+        values["soft"] = softbounces.count(scope, email_norm=card.email_norm)
+        values["policy"] = softbounces.policy(scope)
+    if holds(scope, READ_INBOUND):
+        values["answers"] = threads.list_threads(scope, contact_id=card.id, limit=MESSAGES_SHOWN).cards
+    return values
 
 
 @blueprint.get("/contacts/<pid('con'):contact_id>/edit")

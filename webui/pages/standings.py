@@ -12,11 +12,14 @@ from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Invalid, Missing
 from posthouse.platform.scope import Scope
 from posthouse.sending import permissions as sending
+from posthouse.sending.softbounces import queries as soft_queries
+from posthouse.sending.softbounces import services as softbounces
 from posthouse.sending.standing import permissions, queries, rules, services
 from posthouse.sending.standing.rules import MILLION, Grade, Measure
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
+from posthouse.webui.pages.suppressions import soft_bounce_form
 
 blueprint = Blueprint("standings", __name__)
 GRADES = tuple(grade for grade in Grade if grade is not Grade.WELL)
@@ -57,6 +60,8 @@ def _values() -> dict[str, Any]:
     with transaction(scope):
         values: dict[str, Any] = {"cards": queries.list_standings(scope), "limits": queries.limits(scope)}
         values |= {"floors": rules.strictest(queries.floors(scope)), "own": queries.own_limits(scope) or queries.floors(scope)}
+        if _place() == "/reseller":
+            values["soft_bounces"] = soft_queries.bound(scope)
     return values | {"measures": tuple(Measure), "grades": GRADES, "typed": request.form, "place": _place()}
 
 
@@ -94,6 +99,13 @@ def _release() -> Response:
 def limit_own() -> Response:
     """Set a stricter limit for the reseller's tenants."""
     return _change(_set_limit, "The limit holds from now on.")
+
+
+@blueprint.post("/reseller/sending-health/soft-bounces")
+@needs(permissions.MANAGE)
+def soft_bounces() -> Response:
+    """Set how lax tenants may be with addresses whose mail keeps coming back."""
+    return _change(lambda scope: softbounces.set_bound(scope, **soft_bounce_form()), "It holds for all your tenants from now on.")
 
 
 @blueprint.post("/operator/sending-health/limit")

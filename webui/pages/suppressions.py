@@ -9,6 +9,9 @@ from werkzeug.wrappers import Response
 
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
+from posthouse.sending.softbounces import queries as soft_queries
+from posthouse.sending.softbounces import services as softbounces
+from posthouse.sending.softbounces.rules import FEWEST, LONGEST_DAYS, MOST, SHORTEST_DAYS
 from posthouse.tenants import permissions
 from posthouse.tenants.lists import queries as lists
 from posthouse.tenants.suppressions import queries, services
@@ -35,6 +38,8 @@ def _values() -> dict[str, Any]:
             "counts": queries.count_by_reason(scope),
             "lists": {one.id: one.name for one in lists.list_lists(scope)},
             "q": asked,
+            "policy": soft_queries.policy(scope),
+            "bound": soft_queries.bound(scope),
         }
 
 
@@ -50,6 +55,27 @@ def add() -> Response:
         return form_again("suppressions.html", refusal, block="body", **_values())
     flash("This address gets no mail any more.", "success")
     return redirect("/suppressions", 303)
+
+
+@blueprint.post("/suppressions/soft-bounces")
+@needs(permissions.WRITE_SUPPRESSIONS)
+def soft_bounces() -> Response:
+    """Set after how many soft bounces an address is suppressed."""
+    scope = visit.scope()
+    try:
+        with transaction(scope):
+            softbounces.set_policy(scope, **soft_bounce_form())
+    except AppError as refusal:
+        return form_again("suppressions.html", refusal, block="body", **_values())
+    flash("Saved. It holds from the next bounce on.", "success")
+    return redirect("/suppressions", 303)
+
+
+def soft_bounce_form() -> dict[str, int]:
+    """Read how many bounces within how many days. Raises: Invalid."""
+    bounces = forms.number("bounces", least=FEWEST, most=MOST, label="How many bounces")
+    days = forms.number("days", least=SHORTEST_DAYS, most=LONGEST_DAYS, label="How many days")
+    return {"bounces": bounces or 0, "days": days or 0}
 
 
 @blueprint.post("/suppressions/<pid('sup'):suppression_id>/lift")
