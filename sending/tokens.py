@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,7 @@ from posthouse.platform.secrets import Keyring
 PURPOSE = "message-token"
 MAC_BYTES = 10  # 80 bits: a million guesses a second would need 38 million years for an even chance
 BODY_BYTES = 17
+BLOCK_BYTES = 64  # of SHA-256
 TOKEN_BYTES = BODY_BYTES + MAC_BYTES
 LOCAL_CHARACTERS = 44
 URL_CHARACTERS = 36
@@ -56,22 +58,48 @@ class Token:
     url: str
 
 
+_FIVE_BITS = bytes(b"abcdefghijklmnopqrstuvwxyz234567"[value] if value < 32 else 0 for value in range(256))
+_GAPS = b"\0\0\0"
+# Which bits of each 8 bytes go up in the three steps that turn 40 bits into 8 times 5.
+_STEPS = tuple(
+    (shift, int.from_bytes(high.to_bytes(8) * 6), int.from_bytes(low.to_bytes(8) * 6))
+    for shift, high, low in (
+        (12, 0x000000FFFFF00000, 0x00000000000FFFFF),
+        (6, 0x000FFC00000FFC00, 0x000003FF000003FF),
+        (3, 0x03E003E003E003E0, 0x001F001F001F001F),
+    )
+)
+
+
+def local_spelling(raw: bytes) -> bytes:
+    """Spell a token's 27 bytes in lower-case base32; as `base64.b32encode` does it, in a quarter of its time."""
+    wide = int.from_bytes(_GAPS.join((b"", raw[:5], raw[5:10], raw[10:15], raw[15:20], raw[20:25], raw[25:] + _GAPS)))
+    for shift, high, low in _STEPS:
+        wide = (wide & high) << shift | wide & low
+    return wide.to_bytes(48).translate(_FIVE_BITS)[:LOCAL_CHARACTERS]
+
+
 class Mint:
     """Makes and reads tokens under one installation's keys; the first key makes, all read (rotation)."""
 
     def __init__(self, keyring: Keys) -> None:
         self._current = keyring.current
         self._keys = {key_id: keyring.derive(key_id, PURPOSE) for key_id in keyring.keys}
+        self._head = bytes((self._current,))
+        self._inner, self._outer = _hmac_states(self._keys[self._current])
 
     def mint(self, tenant_id: int, message_id: int) -> Token:
         """Make the token of one message; the same ids give the same token while the key stays. Raises: OverflowError."""
         raw = self.raw(tenant_id, message_id)
-        return Token(base64.b32encode(raw).decode().rstrip("=").lower(), base64.urlsafe_b64encode(raw).decode())
+        return Token(local_spelling(raw).decode(), base64.urlsafe_b64encode(raw).decode())
 
     def raw(self, tenant_id: int, message_id: int) -> bytes:
         """Make a token's 27 bytes, for a caller that spells them itself."""
-        body = bytes((self._current,)) + tenant_id.to_bytes(8) + message_id.to_bytes(8)
-        return body + hmac.digest(self._keys[self._current], body, "sha256")[:MAC_BYTES]
+        body = self._head + tenant_id.to_bytes(8) + message_id.to_bytes(8)
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(body)
+        outer.update(inner.digest())
+        return body + outer.digest()[:MAC_BYTES]
 
     def read(self, text: str) -> TokenClaims | None:
         """Return what the token says, or None where it is not one of ours. Base32 may have come back in capitals."""
@@ -82,6 +110,12 @@ class Mint:
         if key is None or not hmac.compare_digest(hmac.digest(key, raw[:BODY_BYTES], "sha256")[:MAC_BYTES], raw[BODY_BYTES:]):
             return None
         return TokenClaims(int.from_bytes(raw[1:9]), int.from_bytes(raw[9:BODY_BYTES]))
+
+
+def _hmac_states(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """Return the two hashes of HMAC-SHA256 (RFC 2104 section 2) with the key in them: half of what a token's MAC would cost."""
+    block = (hashlib.sha256(key).digest() if len(key) > BLOCK_BYTES else key).ljust(BLOCK_BYTES, b"\0")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in block)), hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 def _unspell(text: str) -> bytes | None:

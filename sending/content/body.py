@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from liquid import BoundTemplate
@@ -32,26 +32,49 @@ class Addresses:
 
 @dataclass(slots=True)
 class Part:
-    """`pieces` is the part with holes where a token or a slot goes."""
+    """`pieces` is the part with holes where a token or a slot goes; `names` are those that its quick places ask for.
+
+    `slots` are the places that need Liquid, by the template that they stand in: what one assigns holds to its end.
+    """
 
     pieces: list[bytes] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
-    slots: list[tuple[int, Node]] = field(default_factory=list)
-    quick: list[tuple[int, Quick]] = field(default_factory=list)
-    template: BoundTemplate | None = None
+    quick: list[tuple[int, Callable[[Mapping[str, object]], bytes]]] = field(default_factory=list)
+    slots: list[tuple[BoundTemplate, list[tuple[int, Node]]]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
 
-    def fill(self, into: list[bytes], token: bytes, names: Mapping[str, object]) -> None:
-        """Append the part for one recipient; `token` is encoded already. Raises: TemplateFailed."""
+    def fill(self, token: bytes, names: Mapping[str, object]) -> bytes:
+        """Return the part for one recipient; `token` is encoded already. Raises: TemplateFailed."""
         made = self.pieces.copy()
         for place in self.tokens:
             made[place] = token
         for place, fill in self.quick:
-            made[place] = encoding.encode_value(fill(names))
-        if self.slots and self.template is not None:
-            context = rendering.context(self.template, names)
-            for place, node in self.slots:
+            made[place] = fill(names)
+        for template, nodes in self.slots:
+            context = rendering.context(template, names)
+            for place, node in nodes:
                 made[place] = encoding.encode(rendering.render_node(node, context))
-        into += made
+        return b"".join(made)
+
+    def add(self, more: Part | bytes) -> None:
+        """Append another part, or what stands between two."""
+        if isinstance(more, bytes):
+            self.pieces.append(more)
+            return
+        shift = len(self.pieces)
+        self.pieces += more.pieces
+        self.tokens += [place + shift for place in more.tokens]
+        self.quick += [(place + shift, fill) for place, fill in more.quick]
+        self.slots += [(template, [(place + shift, node) for place, node in nodes]) for template, nodes in more.slots]
+        self.names |= more.names
+
+
+def joined(*parts: Part | bytes) -> Part:
+    """Make one part out of several."""
+    whole = Part()
+    for part in parts:
+        whole.add(part)
+    return whole
 
 
 class Line:
@@ -60,12 +83,20 @@ class Line:
     def __init__(self, source: str) -> None:
         self._template = language.TEXT.from_string(source)
         self._steps: list[str | Quick] | None = []
+        self.names: set[str] = set()  # that it asks for, as far as it is quick
         for node in self._template.nodes:
             step = node.text if isinstance(node, ContentNode) else slots.quick(node, language.TEXT)
             if step is None:
                 self._steps = None
                 break
             self._steps.append(step)
+            if isinstance(step, Quick):
+                self.names.add(step.name)
+
+    @property
+    def quick(self) -> bool:
+        """Whether it does without Liquid."""
+        return self._steps is not None
 
     def fill(self, names: Mapping[str, object]) -> str:
         """Return the line for one recipient. Raises: TemplateFailed."""
@@ -83,10 +114,11 @@ class PartBuilder:
 
     def build(self, source: str, environment: LetterEnvironment) -> Part:
         """Build one part of a compiled letter. Raises: liquid.exceptions.LiquidError."""
-        part = Part(template=environment.from_string(source.rstrip("\n") + "\n"))
-        assigns = bool(part.template and part.template.analyze(include_partials=False).locals)
+        template = environment.from_string(source.rstrip("\n") + "\n")
+        assigns = bool(template.analyze(include_partials=False).locals)
+        part, nodes = Part(), list[tuple[int, Node]]()
         literal = ""
-        for node in part.template.nodes if part.template else []:
+        for node in template.nodes:
             fixed = self._fixed(node, environment)
             if isinstance(fixed, str):
                 literal += fixed
@@ -95,9 +127,10 @@ class PartBuilder:
                 self._literal(part, literal)
                 fill = None if assigns else slots.quick(node, environment)
                 if fill:
-                    part.quick.append((len(part.pieces), fill))
+                    part.quick.append((len(part.pieces), fill.encoded))
+                    part.names.add(fill.name)
                 else:
-                    part.slots.append((len(part.pieces), node))
+                    nodes.append((len(part.pieces), node))
                 part.pieces.append(b"")
                 literal = ""
                 continue
@@ -107,6 +140,8 @@ class PartBuilder:
             part.pieces.append(b"")
             literal = literal_after
         self._literal(part, literal)
+        if nodes:
+            part.slots.append((template, nodes))
         return part
 
     @staticmethod

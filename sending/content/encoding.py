@@ -13,6 +13,7 @@ from functools import lru_cache
 
 SOFT_BREAK = b"=\r\n"
 SHORT_CHARACTERS = 100
+LETTER_BYTES = 2  # of UTF-8: an umlaut, an accented, Greek or Cyrillic letter
 LINE_CHARACTERS = 76  # RFC 2045 6.7 (5), with the "=" of the soft break
 _SPECIAL = re.compile(rb"[^\x20-\x3c\x3e-\x7e]+")  # all but printable ASCII; "=" is special
 _WHITE = re.compile(rb"(?<= ) | +$")
@@ -24,13 +25,21 @@ _HEX = [b"=%02X" % byte for byte in range(256)]
 
 
 def _hex(found: re.Match[bytes]) -> bytes:
-    return b"".join([_HEX[byte] for byte in found.group()])
+    text = found.group()
+    return _hex_of_letter(text) if len(text) <= LETTER_BYTES else b"".join([_HEX[byte] for byte in text])
+
+
+@lru_cache(1_024)
+def _hex_of_letter(text: bytes) -> bytes:
+    return b"".join([_HEX[byte] for byte in text])
 
 
 def encode(text: str) -> bytes:
     """Encode a piece; an unfinished last line is ended with a soft break, so the next piece begins a line."""
     if _SIMPLE.fullmatch(text):
         return text.encode() + SOFT_BREAK
+    if "\n" not in text and "\r" not in text:
+        return _line(text) + SOFT_BREAK if text else b""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     out = [_line(line) + b"\r\n" for line in lines[:-1]]
     if lines[-1]:
@@ -51,7 +60,8 @@ def encode_value(text: str) -> bytes:
 def _line(line: str) -> bytes:
     """Encode one line, broken softly where it is long."""
     safe = _SPECIAL.sub(_hex, line.encode("utf-8", "replace"))
-    safe = _WHITE.sub(_hex, safe)
+    if b"  " in safe or safe.endswith(b" "):
+        safe = _WHITE.sub(_hex, safe)
     room = LINE_CHARACTERS - 1
     if len(safe) <= room and not safe.startswith((b".", b"From ")):
         return safe

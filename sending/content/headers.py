@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import idna
@@ -15,6 +16,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*")
 _FOLD_CHARACTERS = 76
 _WORD_BYTES = 45  # of UTF-8 in one encoded word: 60 base64 characters and 12 around them stay below 75 (RFC 2047 2)
 _LOCAL = re.compile(r"[^\x00-\x20\x7f-\x9f\"(),:;<>@\[\\\]\u2028\u2029\ud800-\udfff]{1,64}")
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:\.[A-Za-z0-9_+-]{1,31})?")  # of most addresses
 _DOMAIN = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
@@ -28,6 +30,9 @@ class Address(NamedTuple):
 
 def one_line(text: str) -> str:
     """Return a text without control characters and line ends, with single blanks."""
+    # What is printable has no control characters, and no other white space than blanks.
+    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
@@ -54,8 +59,19 @@ def phrase(text: str) -> bytes:
 def address(text: str) -> Address:
     """Read one bare address; an international domain becomes ASCII (RFC 5891). Raises: RenderFailed."""
     local, at_sign, domain = text.strip().rpartition("@")
-    if not at_sign or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
+    if not at_sign or (not _PLAIN_LOCAL.fullmatch(local) and not _odd_local(local)):
         raise RenderFailed("bad_address", "This is not one e-mail address.")
+    domain = _domain(domain)
+    return Address(f"{local}@{domain}", domain, not local.isascii())
+
+
+def _odd_local(local: str) -> bool:
+    return bool(_LOCAL.fullmatch(local)) and not local.startswith(".") and not local.endswith(".") and ".." not in local
+
+
+@lru_cache(4_096)
+def _domain(domain: str) -> str:
+    """Return a domain in lower-case ASCII. Raises: RenderFailed."""
     if not domain.isascii():
         try:
             domain = idna.encode(domain, uts46=True).decode()
@@ -63,7 +79,7 @@ def address(text: str) -> Address:
             raise RenderFailed("bad_address", "The address has a domain that can't exist.") from error
     if not _DOMAIN.fullmatch(domain):
         raise RenderFailed("bad_address", "The address has a domain that can't exist.")
-    return Address(f"{local}@{domain.lower()}", domain.lower(), not local.isascii())
+    return domain.lower()
 
 
 def mailbox(name: str, text: str) -> bytes:

@@ -7,6 +7,7 @@ else, and every place of a part that assigns variables, goes through python-liqu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -20,15 +21,45 @@ from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined
 from markupsafe import Markup
 
+from posthouse.sending.content import encoding
 from posthouse.sending.content.language import LetterEnvironment
 from posthouse.sending.content.rendering import TemplateFailed
 
-Quick = Callable[[Mapping[str, object]], str]
+_PLAIN = re.compile(r"[^&<>'\"\r]+")  # nothing to be escaped, and no line end to be written otherwise
 _MISSING = Undefined("")
 KEPT_VALUES = 1_024  # of each place
 KEPT_CHARACTERS = 100
 _MAGIC = frozenset({"size", "first", "last"})  # python-liquid gives these a meaning of their own
 _OF_LIQUID = frozenset({"now", "today"})
+
+
+class Quick:
+    """Fills one place: called it gives the text, `encoded` gives it as a part of the body needs it. Raises: TemplateFailed."""
+
+    def __init__(self, path: list[str], finish: Callable[[Any], str]) -> None:
+        self.name, *self._rest = path
+        self._finish = finish
+        # A list has far fewer cities, plans and first names than people, and what is made of a text depends on nothing else.
+        self._kept = lru_cache(KEPT_VALUES)(finish)
+        self._kept_encoded = lru_cache(KEPT_VALUES)(self._encode)
+
+    def __call__(self, names: Mapping[str, object]) -> str:
+        value = self._value(names) if self._rest else names.get(self.name, _MISSING)
+        return self._kept(value) if type(value) is str and len(value) <= KEPT_CHARACTERS else self._finish(value)
+
+    def encoded(self, names: Mapping[str, object]) -> bytes:
+        """Return what stands there in quoted-printable."""
+        value = self._value(names) if self._rest else names.get(self.name, _MISSING)
+        return self._kept_encoded(value) if type(value) is str and len(value) <= KEPT_CHARACTERS else self._encode(value)
+
+    def _encode(self, value: Any) -> bytes:
+        return encoding.encode_value(self._finish(value))
+
+    def _value(self, names: Mapping[str, object]) -> Any:
+        value: Any = names.get(self.name, _MISSING)
+        for name in self._rest:
+            value = value.get(name, _MISSING) if isinstance(value, Mapping) else _MISSING
+        return value
 
 
 def quick(node: Node, environment: LetterEnvironment) -> Quick | None:
@@ -45,7 +76,9 @@ def quick(node: Node, environment: LetterEnvironment) -> Quick | None:
     steps = [_step(called, environment) for called in node.expression.filters or []]
     if any(step is None for step in steps):
         return None
-    return _filled([str(name) for name in left.path], [step for step in steps if step], autoescape=environment.autoescape)
+    finish = _finisher([step for step in steps if step], autoescape=environment.autoescape)
+    called = [one.name for one in node.expression.filters or []]
+    return Quick([str(name) for name in left.path], _unless_plain(finish) if set(called) <= {"default"} else finish)
 
 
 def _step(called: Any, environment: LetterEnvironment) -> Callable[[Any], Any] | None:
@@ -64,14 +97,8 @@ def _literal(argument: Any, *, autoescape: bool) -> Any:
     return Markup(value) if autoescape and isinstance(value, str) else value  # noqa: S704
 
 
-def _filled(path: list[str], steps: list[Callable[[Any], Any]], *, autoescape: bool) -> Quick:
-    def fill(names: Mapping[str, object]) -> str:
-        value: Any = names
-        for name in path:
-            value = value.get(name, _MISSING) if isinstance(value, Mapping) else _MISSING
-        return kept(value) if type(value) is str and len(value) <= KEPT_CHARACTERS else finished(value)
-
-    def finished(value: Any) -> str:
+def _finisher(steps: list[Callable[[Any], Any]], *, autoescape: bool) -> Callable[[Any], str]:
+    def finish(value: Any) -> str:
         try:
             for step in steps:
                 value = step(value)
@@ -79,9 +106,17 @@ def _filled(path: list[str], steps: list[Callable[[Any], Any]], *, autoescape: b
             raise TemplateFailed(str(error.message), limit="more than" in str(error.message)) from error
         return _one_line_end(to_liquid_string(value, autoescape))
 
-    # A list has far fewer cities, plans and first names than people, and what is made of a text depends on nothing else.
-    kept = lru_cache(KEPT_VALUES)(finished)
-    return fill
+    return finish
+
+
+def _unless_plain(finish: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Leave alone what neither a fallback nor escaping would change: nearly every value of a contact."""
+
+    def finish_rest(value: Any) -> str:
+        plain = type(value) is str and len(value) <= KEPT_CHARACTERS and _PLAIN.fullmatch(value) and not value.isspace()
+        return value if plain else finish(value)
+
+    return finish_rest
 
 
 def _one_line_end(text: str) -> str:
