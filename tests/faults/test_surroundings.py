@@ -20,7 +20,7 @@ from product import until
 from services import services
 from structlog.testing import capture_logs
 
-from posthouse.platform import clock
+from posthouse.platform import clock, logs
 from posthouse.platform.app import create_core
 from posthouse.platform.db import db, transaction
 from posthouse.platform.scope import system
@@ -186,6 +186,7 @@ def _small_disk():
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
+    logs.configure(level="error", as_json=True, process="worker")  # its file, where it goes to one, is full as well
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
 

@@ -117,7 +117,7 @@ def test_mail_is_taken_while_the_database_is_away_and_sorted_later(desk, process
     assert desk.marks(sent)[0] is False
     process.start()
     _until(lambda: desk.marks(sent)[0] is True)
-    assert count_waiting(settings.data / "spool", up_to=9) == 0
+    _until(lambda: count_waiting(settings.data / "spool", up_to=9) == 0)
 
 
 def test_row_52_kill_9_under_load_loses_no_acknowledged_mail(desk, process: Process, settings: Settings) -> None:
