@@ -18,9 +18,11 @@ from posthouse.platform.jobs import ring_after_commit
 from posthouse.platform.running import carried
 from posthouse.platform.scope import Scope
 from posthouse.platform.tables import OutboxRow
+from posthouse.platform.together import together
 
 RELAY_BELL = "scheduler"
 HANDLE = "platform.handle_event"
+_TURN = 9
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,31 @@ class Handler:
 
 def emit(scope: Scope, event: Event) -> None:
     """Announce an event in the open transaction; handlers hear of it if and only if that commits."""
-    name = type(event).__name__
+    if type(event).__name__ in carried("house").handlers:
+        together(scope, _write, event, turn=_TURN)
+
+
+def _write(scope: Scope, events: list[Event]) -> None:
     handlers: dict[str, dict[str, Handler]] = carried("house").handlers
-    if name not in handlers or not any(one.wanted is None or one.wanted(scope) for one in handlers[name].values()):
+    names = dict.fromkeys(type(event).__name__ for event in events)
+    heard = {name for name in names if any(one.wanted is None or one.wanted(scope) for one in handlers[name].values())}
+    rows = [_row(scope, name, event) for event in events if (name := type(event).__name__) in heard]
+    if not rows:
         return
     # Inline, since the roles that write the outbox may not read it: without that the new id would be asked back.
-    session(scope).execute(
-        sa.insert(OutboxRow)
-        .inline()
-        .values(
-            name=name,
-            for_tenant_id=scope.tenant_id,
-            for_reseller_id=scope.reseller_id,
-            payload=asdict(event),
-            created_at=clock.now(),
-            request_id=scope.request_id,
-        )
-    )
+    session(scope).execute(sa.insert(OutboxRow).inline(), rows)
     ring_after_commit(scope, RELAY_BELL)
+
+
+def _row(scope: Scope, name: str, event: Event) -> dict[str, Any]:
+    return {
+        "name": name,
+        "for_tenant_id": scope.tenant_id,
+        "for_reseller_id": scope.reseller_id,
+        "payload": asdict(event),
+        "created_at": clock.now(),
+        "request_id": scope.request_id,
+    }
 
 
 def handle(scope: Scope, *, event_id: int, name: str, handler: str, payload: dict[str, Any]) -> None:

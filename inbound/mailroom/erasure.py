@@ -11,15 +11,14 @@ from posthouse.platform.db import session, transaction
 from posthouse.platform.events import Handler
 from posthouse.platform.scope import Scope
 from posthouse.sending.messages.events import MessagesForgotten
-from posthouse.sending.messages.queries import is_forgotten
 
 BATCH = 500
 BLANK: dict[str, object] = {"sender": "", "author": "", "subject": "", "peer": "", "understood": {}, "trouble": None, "raw": b""}
 
 
-def without_person(scope: Scope, message_id: int | None) -> dict[str, object]:
+def without_person(is_forgotten: bool) -> dict[str, object]:
     """Return what is kept instead of a mail's own words: nothing where its message's recipient is forgotten, else the words themselves."""
-    return BLANK if message_id is not None and is_forgotten(scope, message_id) else {}
+    return BLANK if is_forgotten else {}
 
 
 def forget_mail(scope: Scope, event: MessagesForgotten) -> None:

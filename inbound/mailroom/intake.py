@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from posthouse.inbound.mailroom.sort import Mailroom
-from posthouse.inbound.spool.files import BrokenSpoolFile, unpack
+from posthouse.inbound.mailroom.sort import Mailroom, Outcome, is_away
+from posthouse.inbound.spool.files import BrokenSpoolFile, Envelope, unpack
 from posthouse.inbound.spool.queries import waiting
 from posthouse.inbound.spool.services import remove, set_aside
 from posthouse.platform import logs
 
-BATCH = 200
+BATCH = 2_000  # names read from the spool at once
+TOGETHER = 100  # mails in one transaction
+TOGETHER_BYTES = 4 * 1024 * 1024
 IDLE_SECONDS = 1.0
 DATABASE_AWAY_SECONDS = 2.0
 ATTEMPTS = 3
 """A mail that fails so often for reasons of its own goes to the unmatched queue, so that it holds nobody up and is not lost."""
+
+
+@dataclass(slots=True)
+class _Together:
+    """Mails that are sorted together, with their files."""
+
+    paths: list[Path] = field(default_factory=list)
+    mails: list[tuple[Envelope, bytes]] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, path: Path, envelope: Envelope, content: bytes) -> None:
+        """Add one more."""
+        self.paths.append(path)
+        self.mails.append((envelope, content))
+        self.size += len(content)
+
+    def is_full(self) -> bool:
+        """Is it enough for one transaction, and for the memory?"""
+        return len(self.mails) >= TOGETHER or self.size >= TOGETHER_BYTES
 
 
 @dataclass(slots=True)
@@ -40,40 +62,69 @@ class Intake:
                 logs.get().warning("inbound.database_away", problem=str(problem.orig)[:200])
                 stopping.wait(DATABASE_AWAY_SECONDS)
                 continue
+            except Exception as problem:  # a disk that fails, say: the service goes on, and what waits is kept
+                logs.get().error("inbound.intake_failed", exc_info=problem)
+                stopping.wait(DATABASE_AWAY_SECONDS)
+                continue
             if not done:
                 self.rung.wait(IDLE_SECONDS)
                 self.rung.clear()
 
     def empty(self, stopping: threading.Event | None = None) -> int:
         """Sort what waits now, oldest first; returns how many files were taken out. Raises: OperationalError when the database is away."""
-        done = 0
+        done, together = 0, _Together()
         for path in waiting(self.spool, limit=BATCH):
             if stopping is not None and stopping.is_set():
                 break
-            done += self._take(path)
-        return done
+            mail = self._open(path)
+            if mail is None:
+                done += 1
+                continue
+            together.add(path, *mail)
+            if together.is_full():
+                done += self._take_together(together)
+                together = _Together()
+        return done + self._take_together(together)
 
-    def _take(self, path: Path) -> bool:
+    def _open(self, path: Path) -> tuple[Envelope, bytes] | None:
         try:
-            envelope, content = unpack(path.read_bytes())
+            return unpack(path.read_bytes())
         except FileNotFoundError:
-            return True  # another process had it
+            return None  # another process had it
         except BrokenSpoolFile as problem:
             logs.get().error("inbound.broken_spool_file", file=path.name, problem=str(problem))
             set_aside(self.spool, path)
-            return True
+            return None
+
+    def _take_together(self, together: _Together) -> int:
+        outcomes: Sequence[Outcome | None] = [None]
+        if len(together.mails) > 1:
+            outcomes = self.mailroom.sort_together(together.mails)
+        done = 0
+        for path, mail, outcome in zip(together.paths, together.mails, outcomes, strict=False):
+            if outcome is None:
+                done += self._take(path, *mail)
+            else:
+                self._taken(path, outcome)
+                done += 1
+        return done
+
+    def _take(self, path: Path, envelope: Envelope, content: bytes) -> bool:
         try:
             outcome = self.mailroom.sort(envelope, content)
-        except (sa.exc.OperationalError, sa.exc.InterfaceError):
-            raise
         except Exception as problem:
+            if is_away(problem):
+                raise
             self._failures[path.name] += 1
             logs.get().error("inbound.sorting_failed", file=path.name, attempt=self._failures[path.name], exc_info=problem)
             if self._failures[path.name] < ATTEMPTS:
                 return False
             self.mailroom.give_up(envelope, content)
             outcome = None
+        self._taken(path, outcome)
+        return True
+
+    def _taken(self, path: Path, outcome: Outcome | None) -> None:
         self._failures.pop(path.name, None)
         remove(path)
         logs.get().info("inbound.sorted", file=path.name, outcome=str(outcome or "given up"))
-        return True

@@ -79,9 +79,9 @@ def facts_of(understood: Understood) -> dict[str, object]:
         "automatic": understood.automatic,
         "outcomes": [
             {
-                "recipient": one.recipient,
+                "recipient": None if one.recipient is None else _plain(one.recipient),
                 "action": one.action,
-                "status": one.status,
+                "status": None if one.status is None else _plain(one.status),
                 "class": one.class_,
                 "reason": one.reason,
                 "hard": one.hard,
@@ -93,7 +93,7 @@ def facts_of(understood: Understood) -> dict[str, object]:
         ],
         "feedback": None
         if feedback is None
-        else {"kind": feedback.kind, "source_ip": feedback.source_ip, "reporter": _plain(feedback.reporter or "")},
+        else {"kind": _plain(feedback.kind), "source_ip": feedback.source_ip, "reporter": _plain(feedback.reporter or "")},
     }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from posthouse.inbound.events import MailSorted
@@ -14,14 +15,26 @@ from posthouse.inbound.mailroom.rules import Effect, Why, clean, facts_of
 from posthouse.inbound.parsing.cards import Kind, Understood
 from posthouse.inbound.permissions import SORT_UNMATCHED
 from posthouse.inbound.spool.files import Envelope, fingerprint
-from posthouse.platform import audit, clock
+from posthouse.platform import audit, clock, statements
 from posthouse.platform.db import session
 from posthouse.platform.errors import Invalid, missing
 from posthouse.platform.events import emit
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
+from posthouse.platform.statements import array
+from posthouse.platform.together import together
+from posthouse.sending.messages.queries import forgotten_of
 
 KINDS = tuple(kind.value for kind in Kind)
+_KEEP = (
+    insert(InboundMail)
+    .on_conflict_do_nothing(index_elements=["tenant_id", "fingerprint"])
+    .returning(InboundMail.fingerprint, InboundMail.id)
+)
+_EFFECTS = (
+    "UPDATE inbound_mail AS m SET effect = u.effect FROM unnest(CAST(%(ids)s AS bigint[]), CAST(%(effects)s AS text[])) AS u (id, effect)"
+    " WHERE m.tenant_id = %(tenant)s AND m.id = u.id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +52,39 @@ def keep(scope: Scope, arrival: Arrival, *, message_id: int | None) -> int | Non
 
     Of one about a message whose recipient is forgotten only that it came is kept.
     """
-    values = {
-        **_values(arrival),
-        **without_person(scope, message_id),
-        "tenant_id": scope.tenant,
-        "message_id": message_id,
-        "effect": Effect.NONE,
-    }
-    statement = insert(InboundMail).values(values).on_conflict_do_nothing(index_elements=["tenant_id", "fingerprint"])
-    return session(scope).execute(statement.returning(InboundMail.id)).scalar_one_or_none()
+    return keep_all(scope, [(arrival, message_id)])[0]
+
+
+def keep_all(scope: Scope, mails: Sequence[tuple[Arrival, int | None]]) -> list[int | None]:
+    """Keep several mails of a tenant, each with its message, as `keep` does for one; of two that are the same the first is kept."""
+    forgotten = forgotten_of(scope, [about for _, about in mails if about is not None])
+    made = [_values(arrival) | _of_tenant(scope, about) | without_person(about in forgotten) for arrival, about in mails]
+    # In one order, so that two processes that were handed the same mails don't wait for each other.
+    rows = sorted({row["fingerprint"]: row for row in reversed(made)}.values(), key=lambda row: row["fingerprint"])
+    kept: dict[bytes, int] = {row.fingerprint: row.id for row in session(scope).execute(_KEEP, rows)}
+    return [kept.pop(row["fingerprint"], None) for row in made]
+
+
+def _of_tenant(scope: Scope, message_id: int | None) -> dict[str, Any]:
+    return {"tenant_id": scope.tenant, "message_id": message_id, "effect": Effect.NONE}
 
 
 def note_effect(scope: Scope, *, mail_id: int, message_id: int | None, kind: Kind, effect: Effect) -> None:
     """Write down what a kept mail changed, and tell."""
-    session(scope).execute(
-        sa.update(InboundMail).where(InboundMail.tenant_id == scope.tenant, InboundMail.id == mail_id).values(effect=effect)
-    )
+    if effect is not Effect.NONE:
+        together(scope, _write_effects, (mail_id, effect), turn=8)
     emit(scope, MailSorted(inbound_mail_id=mail_id, message_id=message_id, kind=kind, effect=effect))
 
 
-def keep_unmatched(scope: Scope, arrival: Arrival, *, why: Why) -> None:
-    """Keep a mail that belongs to nobody known, for the operator to look at; may be repeated."""
-    values = {**_values(arrival), "why": why}
-    session(scope).execute(insert(UnmatchedMail).values(values).on_conflict_do_nothing(index_elements=["fingerprint"]))
+def _write_effects(scope: Scope, noted: list[tuple[int, Effect]]) -> None:
+    values = {"tenant": scope.tenant, "ids": array(mail_id for mail_id, _ in noted), "effects": array(effect for _, effect in noted)}
+    statements.rows(scope, _EFFECTS, values)
+
+
+def keep_unmatched(scope: Scope, arrivals: Sequence[Arrival], *, why: Why) -> None:
+    """Keep mail that belongs to nobody known, for the operator to look at; may be repeated."""
+    rows = sorted(({**_values(arrival), "why": why} for arrival in arrivals), key=lambda row: row["fingerprint"])
+    session(scope).execute(insert(UnmatchedMail).on_conflict_do_nothing(index_elements=["fingerprint"]), rows)
 
 
 def say_what_it_was(scope: Scope, *, mail_id: int, kind: str) -> None:
@@ -77,7 +100,7 @@ def say_what_it_was(scope: Scope, *, mail_id: int, kind: str) -> None:
     session(scope).flush()
 
 
-def _values(arrival: Arrival) -> dict[str, object]:
+def _values(arrival: Arrival) -> dict[str, Any]:
     understood, envelope = arrival.understood, arrival.envelope
     return {
         "fingerprint": arrival.key or fingerprint(envelope, arrival.content),

@@ -1,4 +1,4 @@
-"""Sort one mail: whose is it, keep it, let it have its effect; one transaction per mail."""
+"""Sort mail: whose is it, keep it, let it have its effect; alone, or with others of the same tenant in one transaction."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from posthouse.inbound.mailroom.rules import Address, Effect, Why, choose_claims
-from posthouse.inbound.mailroom.services import Arrival, keep, keep_unmatched, note_effect
-from posthouse.inbound.parsing.cards import Understood
+from posthouse.inbound.mailroom.services import Arrival, keep, keep_all, keep_unmatched, note_effect
+from posthouse.inbound.parsing.cards import Kind, Understood
 from posthouse.inbound.parsing.reading import read
 from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
 from posthouse.inbound.reports.rules import domains_of, summarise
@@ -18,14 +18,19 @@ from posthouse.inbound.reports.services import keep_report
 from posthouse.inbound.sorters import bounce, complaint, reply, unsubscribe
 from posthouse.inbound.sorters.matter import Matter
 from posthouse.inbound.spool.files import Envelope
+from posthouse.platform import logs
 from posthouse.platform.db import transaction
 from posthouse.platform.scope import Actor, Scope, for_tenant, public, system
+from posthouse.platform.together import gathering
+from posthouse.sending.messages.queries import get_messages
+from posthouse.sending.messages.services import lock
 from posthouse.sending.tokens import Mint, read_address
 from posthouse.tenants.accounts.queries import place_of
 
 SORTERS: Sequence[Callable[[Scope, Matter], Effect | None]] = (bounce.sort, complaint.sort, unsubscribe.sort, reply.sort)
 """Asked in this order; the first that knows what to do does it. Automatic answers and receipts have no effect."""
 
+_LIMIT_PASSED = "54"  # SQLSTATE class: program limit exceeded
 _ACTOR = Actor("system", None, "inbound mail")
 
 
@@ -35,6 +40,15 @@ class Outcome(StrEnum):
     SORTED = "sorted"
     REPEATED = "repeated"
     UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A mail and the message that its token names; `role` is the kind of our address that it came to, empty when it came to none."""
+
+    arrival: Arrival
+    message_id: int
+    role: str
 
 
 @dataclass(slots=True)
@@ -55,22 +69,66 @@ class Mailroom:
             return self._report(arrival, understood.report)
         claims = choose_claims(addressed, understood.ids.tokens, self.mint.read)
         if isinstance(claims, Why):
-            return self._unmatched(arrival, claims)
-        scope = self._scope(claims.tenant_id, understood)
+            return self._unmatched([arrival], claims)
+        scope = self._scope(claims.tenant_id)
         if scope is None:
-            return self._unmatched(arrival, Why.UNKNOWN_TENANT)
-        role = addressed[0].role if addressed else ""
-        with transaction(scope):
-            mail_id = keep(scope, arrival, message_id=claims.message_id)
-            if mail_id is None:
-                return Outcome.REPEATED
-            effect = _effect(scope, Matter(claims.message_id, understood, role, mail_id, nobody=_has_no_sender(arrival.envelope)))
-            note_effect(scope, mail_id=mail_id, message_id=claims.message_id, kind=understood.kind, effect=effect)
-        return Outcome.SORTED
+            return self._unmatched([arrival], Why.UNKNOWN_TENANT)
+        return _sort(scope, [Claimed(arrival, claims.message_id, addressed[0].role if addressed else "")])[0]
+
+    def sort_together(self, mails: Sequence[tuple[Envelope, bytes]]) -> list[Outcome | None]:
+        """Sort several mails, those of one tenant in one transaction; may be repeated.
+
+        None stands for a mail that is to be sorted alone: one among those that it was with can't be sorted, or it is a report. Nothing
+        of it was changed. Raises: OperationalError when the database is away.
+        """
+        outcomes: list[Outcome | None] = [None] * len(mails)
+        for scope, group in self._grouped(mails).items():
+            try:
+                found = self._sort_group(scope, [one for _, one in group])
+            except Exception as problem:  # which of them it was shows when each is sorted alone
+                if is_away(problem):
+                    raise
+                logs.get().warning("inbound.sorted_apart", mails=len(group), problem=str(problem)[:200])
+                continue
+            for (index, _), outcome in zip(group, found, strict=True):
+                outcomes[index] = outcome
+        return outcomes
+
+    def _sort_group(self, scope: Scope | Why, group: Sequence[Claimed]) -> list[Outcome]:
+        if isinstance(scope, Why):
+            return [self._unmatched([one.arrival for one in group], scope)] * len(group)
+        return _sort(scope, group)
+
+    def _grouped(self, mails: Sequence[tuple[Envelope, bytes]]) -> dict[Scope | Why, list[tuple[int, Claimed]]]:
+        groups: dict[int | Why, list[tuple[int, Claimed]]] = {}
+        for index, (envelope, content) in enumerate(mails):
+            try:
+                understood = read(content, envelope.recipients)
+            except Exception as problem:  # it fails alone again, and is counted there
+                logs.get().warning("inbound.not_understood", problem=str(problem)[:200])
+                continue
+            if understood.report is not None:
+                continue
+            addressed = self._addressed(envelope)
+            claims = choose_claims(addressed, understood.ids.tokens, self.mint.read)
+            arrival = Arrival(envelope, content, understood)
+            if isinstance(claims, Why):
+                groups.setdefault(claims, []).append((index, Claimed(arrival, 0, "")))
+            else:
+                role = addressed[0].role if addressed else ""
+                groups.setdefault(claims.tenant_id, []).append((index, Claimed(arrival, claims.message_id, role)))
+        return self._with_scopes(groups)
+
+    def _with_scopes(self, groups: dict[int | Why, list[tuple[int, Claimed]]]) -> dict[Scope | Why, list[tuple[int, Claimed]]]:
+        found: dict[Scope | Why, list[tuple[int, Claimed]]] = {}
+        for whose, group in groups.items():
+            scope = whose if isinstance(whose, Why) else self._scope(whose) or Why.UNKNOWN_TENANT
+            found.setdefault(scope, []).extend(group)
+        return found
 
     def give_up(self, envelope: Envelope, content: bytes) -> None:
-        """Keep a mail that could not be sorted, for a person."""
-        self._unmatched(Arrival(envelope, content, read(content, envelope.recipients)), Why.FAILED)
+        """Keep a mail that could not be sorted, for a person; what it says is not looked at again, since that may be what failed."""
+        self._unmatched([Arrival(envelope, content, Understood(Kind.UNKNOWN, "not-sorted"))], Why.FAILED)
 
     def _addressed(self, envelope: Envelope) -> list[Address]:
         found = (read_address(self.mint, recipient.rpartition("@")[0]) for recipient in envelope.recipients)
@@ -79,9 +137,9 @@ class Mailroom:
     def _report(self, arrival: Arrival, report: DmarcReport | TlsReport) -> Outcome:
         # A report bears no token; it belongs to who holds the domain, and changes nothing but what is shown to them.
         held = self._holder(domains_of(report))
-        scope = self._scope(held[1], arrival.understood) if held else None
+        scope = self._scope(held[1]) if held else None
         if held is None or scope is None:
-            return self._unmatched(arrival, Why.NO_DOMAIN)
+            return self._unmatched([arrival], Why.NO_DOMAIN)
         at = arrival.envelope.at
         with transaction(scope):
             mail_id = keep(scope, arrival, message_id=None)
@@ -101,7 +159,7 @@ class Mailroom:
                     return domain, tenant_id
         return None
 
-    def _scope(self, tenant_id: int, understood: Understood) -> Scope | None:
+    def _scope(self, tenant_id: int) -> Scope | None:
         reseller = self._resellers.get(tenant_id)
         if reseller is None:
             asking = public("whose mail")
@@ -110,12 +168,12 @@ class Mailroom:
             if place is None:
                 return None
             reseller = self._resellers[tenant_id] = place.reseller_id
-        return for_tenant(reseller_id=reseller, tenant_id=tenant_id, actor=_ACTOR, reason=f"inbound {understood.kind}")
+        return for_tenant(reseller_id=reseller, tenant_id=tenant_id, actor=_ACTOR, reason="inbound mail")
 
-    def _unmatched(self, arrival: Arrival, why: Why) -> Outcome:
+    def _unmatched(self, arrivals: Sequence[Arrival], why: Why) -> Outcome:
         scope = system("unmatched mail")
         with transaction(scope):
-            keep_unmatched(scope, arrival, why=why)
+            keep_unmatched(scope, arrivals, why=why)
         return Outcome.UNMATCHED
 
 
@@ -123,5 +181,30 @@ def _has_no_sender(envelope: Envelope) -> bool:
     return not envelope.sender and "smtp" in envelope.way
 
 
+def _sort(scope: Scope, mails: Sequence[Claimed]) -> list[Outcome]:
+    """Sort mails of one tenant in one transaction: all are kept first, then each has its effect, in their order."""
+    with transaction(scope), gathering(scope):
+        kept = keep_all(scope, [(one.arrival, one.message_id) for one in mails])
+        fresh = [one.message_id for one, mail_id in zip(mails, kept, strict=True) if mail_id is not None]
+        lock(scope, fresh)
+        cards = {card.id: card for card in get_messages(scope, fresh)}
+        for one, mail_id in zip(mails, kept, strict=True):
+            if mail_id is None:
+                continue
+            understood = one.arrival.understood
+            effect = _effect(
+                scope, Matter(one.message_id, understood, one.role, mail_id, nobody=_has_no_sender(one.arrival.envelope), cards=cards)
+            )
+            note_effect(scope, mail_id=mail_id, message_id=one.message_id, kind=understood.kind, effect=effect)
+    return [Outcome.REPEATED if mail_id is None else Outcome.SORTED for mail_id in kept]
+
+
 def _effect(scope: Scope, matter: Matter) -> Effect:
     return next((effect for sorter in SORTERS if (effect := sorter(scope, matter)) is not None), Effect.NONE)
+
+
+def is_away(problem: Exception) -> bool:
+    """Is it the database that can't work now, and not this mail? A mail past a fixed limit of the server's will never be taken."""
+    if not isinstance(problem, sa.exc.OperationalError | sa.exc.InterfaceError):
+        return False
+    return not str(getattr(problem.orig, "sqlstate", None) or "").startswith(_LIMIT_PASSED)

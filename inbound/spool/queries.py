@@ -1,5 +1,6 @@
 """Look into the spool."""
 
+import heapq
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -9,7 +10,7 @@ from pathlib import Path
 def waiting(root: Path, *, limit: int) -> list[Path]:
     """The oldest mails that wait, by name (names begin with the time)."""
     folder = root / "new"
-    return [folder / name for name in sorted(_names(folder))[:limit]]
+    return [folder / name for name in heapq.nsmallest(limit, _names(folder))]
 
 
 def count_waiting(root: Path, *, up_to: int) -> int:

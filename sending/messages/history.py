@@ -12,8 +12,8 @@ from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
 
 _INSERT = sa.text(
-    "INSERT INTO message_event (tenant_id, message_id, kind, at, text) SELECT :tenant, u.*"
-    " FROM unnest(CAST(:messages AS bigint[]), CAST(:kinds AS text[]), CAST(:ats AS timestamptz[]), CAST(:texts AS text[])) AS u"
+    "INSERT INTO message_event (tenant_id, message_id, kind, at, code, text) SELECT :tenant, u.* FROM unnest(CAST(:messages AS bigint[]),"
+    " CAST(:kinds AS text[]), CAST(:ats AS timestamptz[]), CAST(:codes AS integer[]), CAST(:texts AS text[])) AS u"
 )
 
 
@@ -25,6 +25,7 @@ class Happening:
     kind: str
     at: datetime
     text: str = ""
+    code: int | None = None
 
 
 def add(scope: Scope, happenings: Sequence[Happening]) -> None:
@@ -36,6 +37,7 @@ def add(scope: Scope, happenings: Sequence[Happening]) -> None:
         "messages": [one.message_id for one in happenings],
         "kinds": [one.kind for one in happenings],
         "ats": [one.at for one in happenings],
+        "codes": [one.code for one in happenings],
         "texts": [one.text for one in happenings],
     }
     session(scope).execute(_INSERT, values)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from posthouse.platform.db import session
 from posthouse.platform.errors import missing
@@ -77,10 +78,14 @@ def get_messages(scope: Scope, message_ids: Sequence[int]) -> list[MessageCard]:
     return [MessageCard(**row) for row in session(scope).execute(query).mappings()]
 
 
-def is_forgotten(scope: Scope, message_id: int) -> bool:
-    """Say whether a message's recipient was forgotten; of an unknown message, no."""
-    query = sa.select(Message.email_norm == "").where(Message.tenant_id == scope.tenant, Message.id == message_id)
-    return bool(session(scope).execute(query).scalar_one_or_none())
+def forgotten_of(scope: Scope, message_ids: Sequence[int]) -> frozenset[int]:
+    """Return those of the messages whose recipients were forgotten; unknown messages are left out."""
+    if not message_ids:
+        return frozenset()
+    wanted = Message.id == sa.any_(sa.literal(list(message_ids), ARRAY(sa.BigInteger)))
+    return frozenset(
+        session(scope).scalars(sa.select(Message.id).where(Message.tenant_id == scope.tenant, wanted, Message.email_norm == ""))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.events import emit
 from posthouse.platform.scope import Scope
+from posthouse.platform.together import together
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
+from posthouse.sending.messages import history
 from posthouse.sending.messages.events import MessageBounced, MessageComplained
-from posthouse.sending.messages.models import Message, MessageEvent
+from posthouse.sending.messages.history import Happening
+from posthouse.sending.messages.models import Message
 from posthouse.sending.replies.cards import Action, Classification
 from posthouse.sending.softbounces import services as softbounces
 from posthouse.sending.softbounces.rules import counts
 from posthouse.sending.standing import services as standing
-from posthouse.tenants.suppressions.services import lift_complaint, suppress
+from posthouse.tenants.suppressions.services import Wish, lift_complaint, suppress_all
+
+_HELD = "messages.held"
+_IDS = ARRAY(sa.BigInteger)
 
 
 def record_bounce(scope: Scope, message_id: int, found: Classification, source: str, *, text: str = "") -> bool:
@@ -39,9 +48,9 @@ def record_bounce(scope: Scope, message_id: int, found: Classification, source: 
     _history(scope, row, "bounced", None, text or found.reason)
     _count(scope, row, counting.BOUNCED)
     if found.suppress and row.email_norm:
-        suppress(scope, email=row.email_norm, reason="hard_bounce", source=source, message_id=message_id)
+        together(scope, suppress_all, Wish(row.email_norm, "hard_bounce", source, message_id), turn=1)
     elif not found.hard and counts(found.reason):
-        softbounces.note(scope, [message_id], source=source)
+        together(scope, _note_soft, (message_id, source), turn=1)
     emit(scope, MessageBounced(message_id=message_id, hard=found.hard, reason=found.reason))
     return True
 
@@ -56,7 +65,7 @@ def record_complaint(scope: Scope, message_id: int, source: str, *, text: str = 
     _count(scope, row, counting.COMPLAINED)
     standing.count(scope, stream=row.stream, sent_at=row.settled_at or row.created_at, complaints=1)
     if row.email_norm:
-        suppress(scope, email=row.email_norm, reason="complaint", source=source, message_id=message_id)
+        together(scope, suppress_all, Wish(row.email_norm, "complaint", source, message_id), turn=1)
     emit(scope, MessageComplained(message_id=message_id))
     return True
 
@@ -73,7 +82,22 @@ def take_back_complaint(scope: Scope, message_id: int, *, text: str = "") -> boo
     return True
 
 
+def _note_soft(scope: Scope, bounces: list[tuple[int, str]]) -> None:
+    for source in sorted({source for _, source in bounces}):
+        softbounces.note(scope, [message_id for message_id, by in bounces if by == source], source=source)
+
+
+def lock(scope: Scope, message_ids: Sequence[int]) -> None:
+    """Lock messages until the transaction's end, all at once and in one order, since something is to be noted about each of them."""
+    query = sa.select(Message).where(Message.tenant_id == scope.tenant, Message.id == sa.any_(sa.literal(sorted(message_ids), _IDS)))
+    held = session(scope).scalars(query.order_by(Message.id).with_for_update()).all()
+    session(scope).info[_HELD] = {row.id: row for row in held}
+
+
 def _locked(scope: Scope, message_id: int) -> Message | None:
+    held: dict[int, Message] = session(scope).info.get(_HELD, {})
+    if message_id in held:
+        return held[message_id]
     query = sa.select(Message).where(Message.tenant_id == scope.tenant, Message.id == message_id)
     return session(scope).scalars(query.with_for_update()).one_or_none()
 
@@ -81,9 +105,9 @@ def _locked(scope: Scope, message_id: int) -> Message | None:
 def _history(scope: Scope, row: Message, kind: str, code: int | None, text: str) -> None:
     # What others wrote may name a person who is forgotten.
     kept = text[:500] if row.email_norm else ""
-    session(scope).add(MessageEvent(message_id=row.id, kind=kind, at=clock.now(), code=code, text=kept))
+    together(scope, history.add, Happening(row.id, kind, clock.now(), kept, code), turn=4)
 
 
 def _count(scope: Scope, row: Message, kind: str) -> None:
     if row.campaign_id is not None:
-        counting.add(scope, [Tally(campaign_id=row.campaign_id, kind=kind, at=clock.now(), domain=row.domain)])
+        together(scope, counting.add, Tally(campaign_id=row.campaign_id, kind=kind, at=clock.now(), domain=row.domain), turn=2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ from posthouse.platform.errors import Invalid, missing
 from posthouse.platform.events import emit
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
+from posthouse.platform.together import together
 from posthouse.sending.events import StandingChanged
 from posthouse.sending.standing import permissions, queries, rules
 from posthouse.sending.standing.rules import MILLION, Grade, Measure, Verdict
@@ -40,6 +43,7 @@ _RELEASE = sa.text(
     "UPDATE standing SET grade = 'well', measure = '', \"window\" = '', events = 0, sent = 0, since = :now, counted_from = :now, note = :note"
     " WHERE for_tenant_id = :tenant AND grade <> 'well' RETURNING stream, grade"
 )
+_TURN = 3
 
 
 def count(scope: Scope, *, stream: str, sent_at: datetime, sent: int = 0, bounces: int = 0, complaints: int = 0) -> None:
@@ -47,14 +51,43 @@ def count(scope: Scope, *, stream: str, sent_at: datetime, sent: int = 0, bounce
 
     Each outcome must be counted once, in the transaction that makes it true.
     """
-    keys: dict[str, Any] = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream}
-    values = {**keys, "bucket": rules.bucket(sent_at), "sent": sent, "bounces": bounces, "complaints": complaints}
-    row = session(scope).execute(_ADD, values).one()
+    together(scope, _add, _Count(stream, rules.bucket(sent_at), sent, bounces, complaints), turn=_TURN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    stream: str
+    bucket: datetime
+    sent: int
+    bounces: int
+    complaints: int
+
+
+def _add(scope: Scope, counts: list[_Count]) -> None:
+    for stream in sorted({one.stream for one in counts}):
+        keys: dict[str, Any] = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream}
+        grades = [_add_bucket(scope, keys, bucket, sums) for bucket, sums in sorted(_sums(counts, stream).items())]
+        # Good mail alone makes nobody worse; only who is warned or slowed can mend by it.
+        bad = any(one.bounces or one.complaints for one in counts if one.stream == stream)
+        if bad or grades[-1] not in {None, "well", "held", "suspended"}:
+            _grade(scope, stream, keys)
+
+
+def _sums(counts: list[_Count], stream: str) -> dict[datetime, Counter[str]]:
+    found: dict[datetime, Counter[str]] = {}
+    for one in counts:
+        if one.stream == stream:
+            sums = found.setdefault(one.bucket, Counter(sent=0, bounces=0, complaints=0))
+            sums.update(sent=one.sent, bounces=one.bounces, complaints=one.complaints)
+    return found
+
+
+def _add_bucket(scope: Scope, keys: Mapping[str, Any], bucket: datetime, sums: Mapping[str, int]) -> str | None:
+    row = session(scope).execute(_ADD, {**keys, "bucket": bucket, **sums}).one()
     if row.fresh:
         session(scope).execute(_FORGET, {**keys, "before": clock.now() - max(rules.WINDOWS.values()) - rules.BUCKET})
-    # Good mail alone makes nobody worse; only who is warned or slowed can mend by it.
-    if bounces or complaints or row.grade not in {None, "well", "held", "suspended"}:
-        _grade(scope, stream, keys)
+    grade: str | None = row.grade
+    return grade
 
 
 def _grade(scope: Scope, stream: str, keys: Mapping[str, Any]) -> None:

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from posthouse.platform import audit, clock
+from posthouse.platform import audit, clock, statements
 from posthouse.platform.app import keyring
 from posthouse.platform.db import session
 from posthouse.platform.errors import Conflict, Invalid, missing
 from posthouse.platform.events import emit
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
+from posthouse.platform.statements import array
 from posthouse.tenants import permissions
 from posthouse.tenants.contacts import addresses
 from posthouse.tenants.events import AddressSuppressed
 from posthouse.tenants.suppressions import rules
 from posthouse.tenants.suppressions.models import PlatformSuppression, ResellerSuppression, Suppression
 from posthouse.tenants.suppressions.rules import Reason, SuppressionReach
+
+# Ordered, so that two transactions that suppress the same addresses lock them in the same order.
+_SUPPRESS_ALL = (
+    "INSERT INTO suppression AS s (tenant_id, address, reason, source, reach, target, message_id, at)"
+    " SELECT %(tenant)s, u.address, u.reason, u.source, 'tenant', 'tenant', u.message_id, %(at)s"
+    " FROM unnest(CAST(%(addresses)s AS text[]), CAST(%(reasons)s AS text[]), CAST(%(sources)s AS text[]), CAST(%(messages)s AS bigint[]))"
+    " AS u (address, reason, source, message_id) ORDER BY u.address"
+    " ON CONFLICT (tenant_id, address, target) DO UPDATE"
+    " SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, at = excluded.at"
+    " WHERE s.reason = ANY(CAST(%(weak)s AS text[])) AND NOT excluded.reason = ANY(CAST(%(weak)s AS text[])) RETURNING s.id"
+)
 
 
 def suppress(
@@ -60,15 +73,48 @@ def suppress(
     return _put(scope, values)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An address of a message that the tenant must not write to any more, in any way."""
+
+    email: str
+    reason: str
+    source: str
+    message_id: int
+
+
+def suppress_all(scope: Scope, wishes: Sequence[Wish]) -> None:
+    """Keep the tenant from writing to many addresses, as `suppress` does for one; may be repeated. Raises: Invalid, and then for none of them."""
+    require(scope, permissions.WRITE_SUPPRESSIONS)
+    chosen: dict[str, Wish] = {}
+    for wish in wishes:
+        norm = read_address(wish.email)
+        before = chosen.get(norm)
+        if before is None or (Reason(before.reason) in rules.WEAK and Reason(wish.reason) not in rules.WEAK):
+            chosen[norm] = wish
+    found = statements.rows(
+        scope,
+        _SUPPRESS_ALL,
+        {
+            "tenant": scope.tenant,
+            "at": clock.now(),
+            "weak": array(rules.WEAK),
+            "addresses": array(chosen),
+            "reasons": array(Reason(wish.reason) for wish in chosen.values()),
+            "sources": array(wish.source for wish in chosen.values()),
+            "messages": array(wish.message_id for wish in chosen.values()),
+        },
+    )
+    for row in found:
+        emit(scope, AddressSuppressed(suppression_id=row.id))
+
+
 def _put(scope: Scope, values: dict[str, object]) -> bool:
     statement = insert(Suppression).values(values)
     stronger = statement.on_conflict_do_update(
         index_elements=["tenant_id", "address", "target"],
         set_={name: statement.excluded[name] for name in ("reason", "source", "message_id", "at")},
-        where=sa.and_(
-            Suppression.reason.in_(rules.WEAK),
-            statement.excluded.reason.not_in(rules.WEAK),
-        ),
+        where=sa.and_(Suppression.reason.in_(rules.WEAK), statement.excluded.reason.not_in(rules.WEAK)),
     )
     row: sa.Row[int, bool] | None = (
         session(scope).execute(stronger.returning(Suppression.id, sa.literal_column("(xmax = 0)", sa.Boolean))).one_or_none()
