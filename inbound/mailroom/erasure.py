@@ -16,7 +16,7 @@ BATCH = 500
 BLANK: dict[str, object] = {"sender": "", "author": "", "subject": "", "peer": "", "understood": {}, "trouble": None, "raw": b""}
 
 
-def without_person(is_forgotten: bool) -> dict[str, object]:
+def without_person(*, is_forgotten: bool) -> dict[str, object]:
     """Return what is kept instead of a mail's own words: nothing where its message's recipient is forgotten, else the words themselves."""
     return BLANK if is_forgotten else {}
 

@@ -31,6 +31,7 @@ _KEEP = (
     .on_conflict_do_nothing(index_elements=["tenant_id", "fingerprint"])
     .returning(InboundMail.fingerprint, InboundMail.id)
 )
+_ONE_STATEMENT = {"render_nulls": True}  # rows without a value would else be written apart
 _EFFECTS = (
     "UPDATE inbound_mail AS m SET effect = u.effect FROM unnest(CAST(%(ids)s AS bigint[]), CAST(%(effects)s AS text[])) AS u (id, effect)"
     " WHERE m.tenant_id = %(tenant)s AND m.id = u.id"
@@ -58,10 +59,10 @@ def keep(scope: Scope, arrival: Arrival, *, message_id: int | None) -> int | Non
 def keep_all(scope: Scope, mails: Sequence[tuple[Arrival, int | None]]) -> list[int | None]:
     """Keep several mails of a tenant, each with its message, as `keep` does for one; of two that are the same the first is kept."""
     forgotten = forgotten_of(scope, [about for _, about in mails if about is not None])
-    made = [_values(arrival) | _of_tenant(scope, about) | without_person(about in forgotten) for arrival, about in mails]
+    made = [_values(arrival) | _of_tenant(scope, about) | without_person(is_forgotten=about in forgotten) for arrival, about in mails]
     # In one order, so that two processes that were handed the same mails don't wait for each other.
     rows = sorted({row["fingerprint"]: row for row in reversed(made)}.values(), key=lambda row: row["fingerprint"])
-    kept: dict[bytes, int] = {row.fingerprint: row.id for row in session(scope).execute(_KEEP, rows)}
+    kept: dict[bytes, int] = {row.fingerprint: row.id for row in session(scope).execute(_KEEP, rows, execution_options=_ONE_STATEMENT)}
     return [kept.pop(row["fingerprint"], None) for row in made]
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 import letters
 import pytest
 import sqlalchemy as sa
 
+from posthouse.inbound.mailroom import sort
 from posthouse.inbound.mailroom.intake import ATTEMPTS, Intake
-from posthouse.inbound.spool.files import Envelope
+from posthouse.inbound.spool.files import Envelope, unpack
 from posthouse.inbound.spool.queries import waiting
 from posthouse.inbound.spool.services import prepare, store
 
@@ -63,14 +65,14 @@ def test_a_mail_that_always_fails_ends_in_the_unmatched_queue(desk, intake, monk
     sent = desk.send(desk.world.a1)
     _put(intake, b"Subject: poison\r\n\r\nx", "postmaster@mail.example")
     _put(intake, letters.dsn(token=sent.token), f"{sent.token}@mail.example")
-    real = type(desk.mailroom).sort
+    real = sort.read
 
-    def sort(room, envelope, content):
+    def read(content, recipients):
         if b"poison" in content:
             raise ValueError("poison")
-        return real(room, envelope, content)
+        return real(content, recipients)
 
-    monkeypatch.setattr(type(desk.mailroom), "sort", sort)
+    monkeypatch.setattr(sort, "read", read)
     intake.empty()
     assert desk.marks(sent)[0]
     for _ in range(ATTEMPTS - 1):
@@ -103,9 +105,98 @@ def test_with_the_database_away_nothing_is_lost(desk, intake, monkeypatch) -> No
         raise sa.exc.OperationalError("SELECT 1", {}, Exception("connection refused"))
 
     with monkeypatch.context() as patch:
-        patch.setattr("posthouse.inbound.mailroom.sort.keep", away)
+        patch.setattr("posthouse.inbound.mailroom.sort.keep_all", away)
         for _ in range(ATTEMPTS + 2):
             with pytest.raises(sa.exc.OperationalError):
                 intake.empty()
     assert len(waiting(intake.spool, limit=9)) == 1
     assert (intake.empty(), desk.marks(sent)[0]) == (1, True)
+
+
+def _everything(desk):
+    """What mail can change, without ids and times."""
+    tables = {
+        "inbound_mail": "kind, effect, rule, subject",
+        "message": "recipient, bounced_at IS NOT NULL, bounce_reason, hard, complained_at IS NOT NULL",
+        "message_event": "kind, code, text",
+        "suppression": "address, reason, source, reach",
+        "standing_count": "stream, sent, bounces, complaints",
+        "campaign_count": "facet, part, kind, count",
+    }
+    found = {}
+    for place in (desk.world.a1, desk.world.b1):
+        for table, columns in tables.items():
+            query = f"SELECT {columns} FROM {table}"
+            found[place.id, table] = sorted(map(str, desk.ask(place, query)))
+    return found
+
+
+def test_mails_sorted_together_have_the_effects_that_each_has_alone(desk, tmp_path) -> None:
+    """Bounces, the same twice, two about one message, a complaint after a bounce, a wish to leave, an answer, forged ones, of two tenants."""
+
+    def hand_in(place, number, *, together):
+        spool = tmp_path / f"{place.id}-{together}-{number}"
+        prepare(spool)
+        room = Intake(spool, desk.mailroom)
+        emails = [f"r{n}.{number}@example.net" for n in range(4)]
+        sent = [desk.send(place, email) for email in emails]
+        for one, email in zip(sent[:3], emails, strict=False):
+            for _ in range(2):
+                _put(room, letters.dsn(token=one.token, recipient=email), f"{one.token}@mail.example")
+        _put(room, letters.qmail(sent[0].token), f"{sent[0].token}@mail.example")
+        _put(room, letters.arf(token=sent[1].token), f"fbl-{sent[1].token}@mail.example")
+        _put(room, b"Subject: unsubscribe\r\n\r\nx", f"u-{sent[2].token}@mail.example")
+        _put(room, letters.vacation(), f"{sent[3].token}@mail.example")
+        _put(room, letters.dsn(token="b" * 44), "postmaster@mail.example")
+        if together:
+            assert room.empty() == 11
+        else:
+            for path in waiting(spool, limit=99):
+                room.mailroom.sort(*unpack(path.read_bytes()))
+
+    hand_in(desk.world.a1, 1, together=True)
+    hand_in(desk.world.b1, 1, together=False)
+    found = _everything(desk)
+    for (place, table), rows in found.items():
+        if place == desk.world.a1.id:
+            assert rows == found[desk.world.b1.id, table], table
+    assert len(found[desk.world.a1.id, "suppression"]) >= 3
+
+
+def test_one_that_fails_among_others_fails_alone(desk, intake, monkeypatch) -> None:
+    """The transaction that it was in is undone, each is sorted alone, and only the bad one waits."""
+    good, bad = [desk.send(desk.world.a1, f"r{n}@example.net") for n in range(3)], desk.send(desk.world.a1, "bad@example.net")
+    for one in (good[0], bad, *good[1:]):
+        _put(intake, letters.dsn(token=one.token), f"{one.token}@mail.example")
+    real = sort._effect
+
+    def effect(scope, matter):
+        if matter.message_id == bad.id:
+            raise RuntimeError("halfway")
+        return real(scope, matter)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sort, "_effect", effect)
+        assert intake.empty() == 3
+    assert ([desk.marks(one)[0] for one in good], desk.marks(bad)[0], len(waiting(intake.spool, limit=9))) == ([True] * 3, False, 1)
+    assert (intake.empty(), desk.marks(bad)[0], len(desk.mail(desk.world.a1))) == (1, True, 4)
+
+
+def test_the_service_goes_on_after_any_failure(desk, intake, monkeypatch) -> None:
+    """A disk that can't be read for a while ends no thread."""
+    sent = desk.send(desk.world.a1)
+    _put(intake, letters.dsn(token=sent.token), f"{sent.token}@mail.example")
+    stopping, real, tries = threading.Event(), type(intake).empty, []
+
+    def empty(room, told):
+        tries.append(1)
+        if len(tries) == 1:
+            raise PermissionError("no entry")
+        done = real(room, told)
+        told.set()
+        return done
+
+    monkeypatch.setattr("posthouse.inbound.mailroom.intake.DATABASE_AWAY_SECONDS", 0.01)
+    monkeypatch.setattr(type(intake), "empty", empty)
+    intake.run(stopping)
+    assert (len(tries), desk.marks(sent)[0]) == (2, True)
