@@ -77,7 +77,7 @@ def note_effect(scope: Scope, *, mail_id: int, message_id: int | None, kind: Kin
     emit(scope, MailSorted(inbound_mail_id=mail_id, message_id=message_id, kind=kind, effect=effect))
 
 
-def _write_effects(scope: Scope, noted: list[tuple[int, Effect]]) -> None:
+def _write_effects(scope: Scope, noted: Sequence[tuple[int, Effect]]) -> None:
     values = {"tenant": scope.tenant, "ids": array(mail_id for mail_id, _ in noted), "effects": array(effect for _, effect in noted)}
     statements.rows(scope, _EFFECTS, values)
 
