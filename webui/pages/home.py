@@ -16,6 +16,7 @@ from posthouse.sending import permissions as sending
 from posthouse.sending.campaigns import queries as campaigns
 from posthouse.sending.campaigns import report
 from posthouse.sending.domains import queries as domains
+from posthouse.sending.standing import queries as standings
 from posthouse.tenants import permissions
 from posthouse.tenants.accounts import queries as accounts
 from posthouse.tenants.contacts import queries as contacts
@@ -70,6 +71,7 @@ def _steps(scope: Scope) -> dict[str, Any]:
         "contact_count": contacts.count_contacts(scope) if reads else 0,
         "lists": lists.list_lists(scope) if holds(scope, permissions.READ_LISTS) else (),
         "stays": _stays(scope),
+        "standings": standings.own_standing(scope) if holds(scope, sending.READ_CAMPAIGNS) else [],
         "hooks": webhooks.troubled(scope) if holds(scope, READ_WEBHOOKS) else [],
         **meters(scope),
     }

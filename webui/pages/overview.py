@@ -13,6 +13,8 @@ from posthouse.platform.db import transaction
 from posthouse.platform.permissions import holds
 from posthouse.platform.scope import Scope
 from posthouse.sending.delivery.health import lanes
+from posthouse.sending.standing import queries as standings
+from posthouse.sending.standing.permissions import FLOORS, MANAGE
 from posthouse.sending.volumes import queries as volumes
 from posthouse.sending.volumes.queries import Volume
 from posthouse.tenants import permissions
@@ -28,8 +30,12 @@ def lines_values(scope: Scope) -> dict[str, Any]:
     order = standing.read_order(request.args.get("sort", ""), request.args.get("dir", ""))
     with transaction(scope):
         lines = standing.gather(scope) if holds(scope, permissions.READ_TENANTS) else []
+        fallen = standings.list_standings(scope) if holds(scope, MANAGE) else []
     total = [Volume(*(sum(getattr(getattr(one, span), name) for one in lines) for name in _FIELDS)) for span in ("week", "month")]
-    return {"lines": standing.sort(lines, order), "order": order, "rising": standing.RISING, "week": total[0], "month": total[1]}
+    sorted_lines = standing.sort(lines, order)
+    return {
+        "lines": sorted_lines, "order": order, "rising": standing.RISING, "week": total[0], "month": total[1], "standings": fallen
+    }  # fmt: skip
 
 
 _FIELDS = ("sent", "failed", "bounced", "complained", "unsubscribed")
@@ -38,9 +44,10 @@ _FIELDS = ("sent", "failed", "bounced", "complained", "unsubscribed")
 def operator_values(scope: Scope) -> dict[str, Any]:
     """Gather how the installation does, and its resellers with their volumes."""
     if not holds(scope, permissions.READ_INSTALLATION):
-        return {"health": None, "lanes": [], "spool": None, "resellers": [], "week": {}, "month": {}, "nothing": Volume()}
+        return {"standings": [], "health": None, "lanes": [], "spool": None, "resellers": [], "week": {}, "month": {}, "nothing": Volume()}
     with transaction(scope):
         return {
+            "standings": standings.list_standings(scope) if holds(scope, FLOORS) else [],
             "health": health.look(scope, QUEUES),
             "lanes": lanes(scope),
             "spool": _spool(),

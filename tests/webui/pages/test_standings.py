@@ -58,3 +58,21 @@ def test_the_operator_sees_everybody(core, world, browser):
     assert "50 complaints of 1,000 messages" in browser.get("/operator/sending-health").text
     place = "/operator/sending-health"
     assert "holds from now on" in browser.post(f"{place}/limit", page=place, limit="bounces:warned", share="1.5").text
+
+
+def test_the_first_pages_tell_of_it_with_the_reason(core, world, browser):
+    """The tenant, its reseller and the operator read it where they come in; nobody else does, and no name is told that they don't know."""
+    _complain(world.a1)
+    for email, words in (
+        (world.a1.email, "is suspended"),
+        (world.a.email, "Tenant a1</strong> is suspended"),
+        ("operator@example.com", "Tenant a1</strong> is suspended"),
+    ):
+        browser.sign_in(email)
+        shown = browser.get("/").text
+        assert words in shown
+        assert "50 complaints of 1,000 messages" in shown
+        assert "sending-health" in shown
+    for email in (world.a2.email, world.b.email):
+        browser.sign_in(email)
+        assert "complaints of" not in browser.get("/").text
