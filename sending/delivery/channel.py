@@ -121,7 +121,8 @@ class Channel(asyncio.Protocol):
             return
         for reply in replies:
             self._take(reply)
-        self._wake()
+        if self._replies:  # bytes alone wake nobody: the deadline is the reply's, however slowly it drips
+            self._wake()
 
     def _take(self, reply: Reply) -> None:
         if len(self._replies) < self._due:

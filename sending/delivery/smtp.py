@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,8 @@ from posthouse.sending.delivery.channel import Channel, Pace, adopt
 from posthouse.sending.delivery.wire import Offers
 
 CONNECT_SECONDS = 20.0
+# All of it together: each step has its time, and a server may not use up one after the other.
+OPEN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +54,15 @@ async def open_channel(door: Door, *, pace: Pace) -> Channel:
         tls_context=None if door.tls == "none" else context(verify=door.verify),
     )
     try:
-        await client.connect()
-        await _greet(client, door)
+        async with asyncio.timeout(OPEN_SECONDS):
+            await client.connect()
+            await _greet(client, door)
     except aiosmtplib.SMTPException as failure:
         client.close()
         raise _shut(failure) from failure
+    except TimeoutError as late:
+        client.close()
+        raise DoorShut(0, f"{door.host}:{door.port} wasn't ready after {OPEN_SECONDS:g} seconds", temporary=True) from late
     except (OSError, ssl.SSLError, ValueError) as failure:
         client.close()
         raise DoorShut(
@@ -97,7 +104,8 @@ def _shut(failure: aiosmtplib.SMTPException) -> DoorShut:
         # A refused sign-in stays refused until somebody changes the password, whatever digit the server chose.
         lasting = isinstance(failure, aiosmtplib.SMTPAuthenticationError) and failure.code >= 500
         return DoorShut(failure.code, f"{failure.code} {failure.message}"[:300], temporary=not lasting)
-    return DoorShut(0, str(failure)[:300], temporary=not isinstance(failure, aiosmtplib.SMTPNotSupported))
+    lasting = isinstance(failure, aiosmtplib.SMTPNotSupported) or isinstance(failure.__cause__, ssl.SSLCertVerificationError)
+    return DoorShut(0, str(failure)[:300], temporary=not lasting)
 
 
 @lru_cache(maxsize=2)

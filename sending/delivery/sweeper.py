@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -72,9 +72,10 @@ def give_up_lost(scope: Scope) -> int:
         query = sa.select(Lease.tenant_id, Lease.id, Lease.for_reseller_id, Lease.host, Lease.until)
         query = query.where(Lease.closed_at.is_(None), Lease.until < now - ALARM_AFTER).order_by(Lease.until).limit(1_000)
         overdue = session(scope).execute(query).all()
+    silent = {host for host, at in seen.items() if _silent_seconds(host, at) > LOST_AFTER.total_seconds()}
     given_up = 0
     for tenant_id, lease_id, reseller_id, host, until in overdue:
-        gone = not (here / f"{tenant_id}-{lease_id}").exists() if host == me else seen.get(host, now) < now - LOST_AFTER
+        gone = not (here / f"{tenant_id}-{lease_id}").exists() if host == me else host in silent
         if not gone or until >= now - LOST_AFTER:
             logs.get().error("lease.overdue", tenant=tenant_id, lease=lease_id, host=host)
         else:
@@ -82,6 +83,18 @@ def give_up_lost(scope: Scope) -> int:
             settle(turns.scope_for(tenant_id, reseller_id), lease_id=lease_id, word=_nobody_knows, by="lost host")
             given_up += 1
     return given_up
+
+
+# What each host last said, and since when (by the monotonic clock) this process has heard nothing newer. A clock that jumps makes no
+# host silent, and a scheduler that has just begun listens first.
+_heard: dict[str, tuple[datetime, float]] = {}
+
+
+def _silent_seconds(host: str, said: datetime) -> float:
+    known = _heard.get(host)
+    if known is None or known[0] != said:
+        known = _heard[host] = (said, clock.monotonic())
+    return clock.monotonic() - known[1]
 
 
 def _nobody_knows(message_id: int) -> Record:

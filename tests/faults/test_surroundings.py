@@ -46,11 +46,16 @@ def hold(yard):
 
 
 @pytest.fixture
-def look_for_lost(settings):
-    """Do what the scheduler does each minute about leases that are overdue, so many seconds from now; returns what it logged."""
-    core = create_core(settings, process="scheduler")
+def look_for_lost(settings, monkeypatch):
+    """Do what the scheduler does each minute about leases that are overdue, so many seconds from now; returns what it logged.
 
-    def look(seconds):
+    `listened`: so many seconds have really passed; the rest is a clock that was set.
+    """
+    core = create_core(settings, process="scheduler")
+    runs = clock.monotonic
+
+    def look(seconds, *, listened=0.0):
+        monkeypatch.setattr(clock, "monotonic", lambda: runs() + listened)
         with core.app_context(), clock.frozen(clock.now()) as at, capture_logs() as logged:
             at.move(seconds=seconds)
             given_up = sweeper.give_up_lost(system("test"))
@@ -94,7 +99,7 @@ def test_k18_a_stopped_process_keeps_its_lease_and_sends_nothing_when_it_wakes(y
     _all_sent_once(yard, hold, 60)
 
 
-def test_k18_a_host_that_was_cut_off_files_its_outcomes_late(yard, hold, app, look_for_lost):
+def test_k18_a_host_that_was_cut_off_files_its_outcomes_late(yard, hold, app, look_for_lost, monkeypatch):
     """Given up as unknown by the others, it finds its lease closed, changes nothing, and says how much it had sent."""
     yard.add(hold, 3)
     scope = system("test")
@@ -103,7 +108,9 @@ def test_k18_a_host_that_was_cut_off_files_its_outcomes_late(yard, hold, app, lo
     place = replace(claiming.Place(yard.folder, "elsewhere", "1"))
     claimed = claiming.claim(hold.scope, stream="marketing", place=place)
     assert look_for_lost(60 + 90 + 1) == (0, ["lease.overdue"]), "not before its time, and it may come back"
-    assert look_for_lost(600 + 90 + 1) == (1, ["lease.lost"])
+    assert look_for_lost(86_400) == (0, ["lease.overdue"]), "a clock that was set makes nobody silent"
+    assert look_for_lost(600 + 90 + 1, listened=601) == (1, ["lease.lost"])
+    monkeypatch.undo()
     assert _states(yard, hold) == {"unknown": 3}
     worker = lane.LaneWorker(app, "marketing", clock.monotonic())
     consignment = lane.Consignment(claimed, {}, work_until=clock.monotonic())
@@ -136,6 +143,42 @@ _COMMANDS = {
     "out of memory": ([("CONFIG", "SET", "maxmemory", "1")], [("CONFIG", "SET", "maxmemory", "0")]),
     "five seconds of silence": ([("CLIENT", "PAUSE", "5000")], []),
 }
+
+
+def _restless_clock():
+    """Set this process's clock an hour forwards or back, four times a second, as a broken time service does."""
+    real, rng = clock.now, random.Random(os.getpid())
+    jumps = [timedelta(hours=hours) for hours in (-1, 0, 0, 1)]
+    state = {"until": 0.0, "jump": timedelta(0)}
+
+    def now():
+        if clock.monotonic() >= state["until"]:
+            state.update(until=clock.monotonic() + 0.25, jump=rng.choice(jumps))
+        return real() + state["jump"]
+
+    clock.now = now
+
+
+@pytest.mark.parametrize("who", ["marketing", "scheduler", "everybody"])
+def test_k25_a_clock_that_jumps_costs_nobody_a_message(yard, hold, who):
+    """In a worker, in the scheduler, in all of them: nothing is lost, sent twice or unknown, and no more is used than was sent."""
+    limited = yard.mails[1]
+    yard.add(hold, 150)
+    yard.add(limited, 50)
+    for role in ("marketing", "marketing", "scheduler"):
+        yard.start(
+            role, _restless_clock if who in {role, "everybody"} and not (who == "marketing" and role in yard.children.values()) else _steady
+        )
+    until(lambda: yard.open(hold) + yard.open(limited) == 0 and not yard.leased(), 90)
+    assert (_states(yard, hold), _states(yard, limited)) == ({"sent": 150}, {"sent": 50})
+    assert set(yard.taken().values()) == {1}
+    with transaction(limited.scope) as live:
+        window = live.execute(sa.text("SELECT sum(used), sum(reserved) FROM tenant_quota_window WHERE period = 'month'")).one()
+    assert tuple(window) == (50, 0)
+
+
+def _steady():
+    """Leave the clock alone."""
 
 
 def _servers():

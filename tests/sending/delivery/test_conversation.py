@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+import time
+import tracemalloc
 from collections import Counter
 from datetime import timedelta
 
@@ -9,13 +11,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from relay import HANG_UP, SAY_NOTHING, Relay
+from relay import HANG_UP, SAY_NOTHING, TAKE_TIME, Relay
 
 from posthouse.platform import clock
 from posthouse.sending.delivery import channel as channel_module
 from posthouse.sending.delivery.channel import Pace
 from posthouse.sending.delivery.conversation import Ended, Letter, converse
 from posthouse.sending.delivery.smtp import Door, DoorShut, open_channel
+from posthouse.sending.delivery.wire import ReplyReader, WireError
 
 BODY = b"Subject: x\r\n\r\nhello\r\n..dot\r\n"
 
@@ -286,6 +289,48 @@ def test_replies_torn_into_bytes():
     )
     assert _run(relay, bag).why is Ended.DRAINED
     assert len(bag.fates()) == 3
+
+
+DRIP = [part for _ in range(400) for part in (b"2", b"5", b"0", b"-", b"x", b"\r\n", TAKE_TIME)]
+
+
+@pytest.mark.parametrize(("verb", "fate"), [("MAIL", "back"), ("RCPT", "back"), ("DATA", "back"), ("DOT", "lost")])
+def test_a_server_that_drips_is_cut_by_the_deadline_of_the_whole_reply(monkeypatch, verb, fate):
+    """A byte now and then buys it no time: the reply is due within its time, whatever has come of it."""
+    monkeypatch.setattr(channel_module.Channel.reply, "__defaults__", (0.3,))
+    monkeypatch.setattr("posthouse.sending.delivery.conversation.DOT_SECONDS", 0.3)
+    relay, bag = Relay(script=_refuse(verb, 1, DRIP) if verb != "DATA" else lambda s, said, line: DRIP if said == "DATA" else None), Bag(1)
+    began = time.monotonic()
+    assert _run(relay, bag).why is Ended.GONE
+    assert bag.fates() == [(fate, 1)]
+    assert time.monotonic() - began < 5, "all that it would say takes twelve seconds"
+
+
+LINE = b"250-" + b"x" * 2_000 + b"\r\n"
+
+
+@pytest.mark.parametrize("flood", [[LINE] * 5_000 + [b"250 ok\r\n"], [b"250 " + b"x" * 10_000_000 + b"\r\n"]], ids=["lines", "one line"])
+@pytest.mark.parametrize(("verb", "fate"), [("MAIL", "back"), ("RCPT", "back"), ("DOT", "lost")])
+def test_a_reply_of_ten_megabytes_is_not_read(verb, fate, flood):
+    """The connection is cut after what a reply may have; the letter's fate is what is certain."""
+    relay, bag = Relay(script=_refuse(verb, 1, flood)), Bag(2)
+    assert _run(relay, bag).why is Ended.GONE
+    assert bag.fates()[0] == (fate, 1)
+    assert relay.accepted[1:] == []
+
+
+def test_an_endless_reply_takes_no_memory():
+    """Of whatever a server says no more than one reply's worth is ever held."""
+    reader, piece = ReplyReader(), LINE * 32
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireError):
+            for _ in range(200):
+                reader.feed(piece)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000
 
 
 @pytest.fixture(scope="module")
