@@ -29,6 +29,12 @@ def kills(request):
 
 
 @pytest.fixture
+def minutes(request):
+    """After how long to stop killing, None: after the number of kills alone."""
+    return request.config.getoption("--minutes") or None
+
+
+@pytest.fixture
 def seed(request):
     """The seed of this run. It is printed, so that a failure can be repeated."""
     chosen = request.config.getoption("--seed") or secrets.randbits(32)

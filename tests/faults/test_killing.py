@@ -76,9 +76,9 @@ def test_three_hundred_kills(yard, kills, figures):
 
 @pytest.mark.faults
 @pytest.mark.timeout(36_000)
-def test_a_thousand_kills(yard, kills, figures):
-    """The same with 1,000 kills, or as many as `--kills` says; recovery is fast, and the figures are kept for the report."""
-    yard.fire(kills or 1_000, ROLES)
+def test_a_thousand_kills(yard, kills, minutes, figures):
+    """The same with 1,000 kills, or as many as `--kills` says and `--minutes` allows; recovery is fast, and the figures are kept for the report."""
+    yard.fire(kills or 1_000, ROLES, minutes=minutes)
     yard.drain(120)
     report = _check(yard)
     figures(report, keep=True)

@@ -182,13 +182,14 @@ class Yard:
         _kill_server(services().database_server)
         self.outages.append((began, clock.now().timestamp()))
 
-    def fire(self, kills: int, roles: list[str], victims: dict[str, int] = VICTIMS) -> None:
-        """Kill so many times while messages keep coming."""
+    def fire(self, kills: int, roles: list[str], victims: dict[str, int] = VICTIMS, *, minutes: float | None = None) -> None:
+        """Kill so many times, or for so many minutes where that is shorter, while messages keep coming."""
+        end = None if minutes is None else time.monotonic() + 60 * minutes
         for role in roles:
             self.start(role)
         for mail in self.mails:
             self.add(mail, 2 * QUOTA if mail.name == "limited" else 300)
-        while self.kills.total() < kills:
+        while self.kills.total() < kills and (end is None or time.monotonic() < end):
             time.sleep(self.rng.uniform(0.01, 0.14))
             self.kill_one(victims)
             if self.kills.total() % 10 == 0:
