@@ -19,6 +19,7 @@ COMMAND_SECONDS = 60.0
 # The reply to the final dot is the one that must not be missed: giving up early makes duplicates (RFC 1047).
 DOT_SECONDS = 300.0
 QUIT_SECONDS = 2.0
+_CONSENT = (2, 2, 3)
 
 
 class Pace(IntEnum):
@@ -70,12 +71,25 @@ class Channel(asyncio.Protocol):
         """Whether another message may be tried on it."""
         return self._gone is None and not self._transport.is_closing()
 
-    def write(self, data: bytes, *, replies: int) -> None:
-        """Send bytes that the server must answer with so many replies. Raises: Gone."""
+    def write(self, data: bytes, more: bytes = b"", *, replies: int) -> None:
+        """Send bytes that the server must answer with so many replies; `more` follows without a copy being made. Raises: Gone."""
         if self._gone is not None:
             raise self._gone
         self._due += replies
-        self._transport.write(data)
+        if more:
+            self._transport.writelines((data, more))
+        else:
+            self._transport.write(data)
+
+    def take_consent(self) -> bool:
+        """Take the answers to MAIL, RCPT and DATA if all are there and all say yes; otherwise leave them."""
+        replies = self._replies
+        if len(replies) < 3 or (replies[0].code // 100, replies[1].code // 100, replies[2].code // 100) != _CONSENT:
+            return False
+        for _ in _CONSENT:
+            replies.popleft()
+        self._due -= 3
+        return True
 
     async def reply(self, timeout_seconds: float = COMMAND_SECONDS) -> Reply:
         """Return the next reply that is due. Raises: Gone."""
@@ -119,8 +133,11 @@ class Channel(asyncio.Protocol):
         except WireError as error:
             self._fail(Gone(Lost.GARBLED, str(error)))
             return
-        for reply in replies:
-            self._take(reply)
+        if len(self._replies) + len(replies) <= self._due:
+            self._replies += replies
+        else:
+            for reply in replies:
+                self._take(reply)
         if self._replies:  # bytes alone wake nobody: the deadline is the reply's, however slowly it drips
             self._wake()
 

@@ -17,6 +17,8 @@ from posthouse.sending.delivery.wire import Reply, Unspeakable, envelope
 FINAL_DOT = b".\r\n"
 RSET = b"RSET\r\n"
 _DATA = b"DATA\r\n"
+# Looking a member up in its class costs more than comparing with it.
+_PLAIN, _OVERLAPPED = Pace.PLAIN, Pace.OVERLAPPED
 _NO_PIPELINING = re.compile(r"pipelin|synchroni[sz]", re.IGNORECASE)
 
 
@@ -36,6 +38,9 @@ class Verdict(StrEnum):
     SENT = "sent"
     DEFERRED = "deferred"
     REFUSED = "refused"
+
+
+_VERDICTS = {2: Verdict.SENT, 4: Verdict.DEFERRED, 5: Verdict.REFUSED}
 
 
 class Feed(Protocol):
@@ -129,11 +134,14 @@ class _Conversation:
 
     async def _one(self, hand: _InHand) -> End | None:
         """Bring one letter to its end; None means go on with the next."""
-        if not hand.written and self._channel.pace > Pace.PLAIN:
+        if not hand.written and self._channel.pace > _PLAIN:
             self._channel.write(self._open(hand), replies=3 + hand.reset)
         if self._ahead is None:
             self._ahead = self._pull()
-        refusal = await (self._grouped(hand) if hand.written else self._stepwise(hand))
+        if hand.written and not hand.reset and self._channel.take_consent():
+            refusal = None
+        else:
+            refusal = await (self._grouped(hand) if hand.written else self._stepwise(hand))
         self._heard = True
         if refusal is None:
             return await self._body(hand)
@@ -201,21 +209,22 @@ class _Conversation:
             return End(Ended.STOPPED)
         self._body_out = True
         ahead = self._ahead
-        if ahead is not None and self._channel.pace is Pace.OVERLAPPED:
-            self._channel.write(hand.letter.data + FINAL_DOT + self._open(ahead), replies=4)
+        if ahead is not None and self._channel.pace is _OVERLAPPED:
+            self._channel.write(hand.letter.data, FINAL_DOT + self._open(ahead), replies=4)
         else:
-            self._channel.write(hand.letter.data + FINAL_DOT, replies=1)
+            self._channel.write(hand.letter.data, FINAL_DOT, replies=1)
         if ahead is not None:
             # Composed while the server thinks: what is made between a reply and the next body costs a whole connection time.
             self._beyond = self._pull()
         reply = await self._channel.reply(DOT_SECONDS)
         self._body_out = False
-        return self._finish(hand, _checked("dot", reply)[1], "dot")
+        if reply.code // 100 not in _VERDICTS:
+            raise Gone(Lost.GARBLED, f"{reply.code} makes no sense in answer to DOT")
+        return self._finish(hand, reply, "dot")
 
     def _finish(self, hand: _InHand, reply: Reply, stage: str) -> End | None:
-        verdict = {2: Verdict.SENT, 4: Verdict.DEFERRED, 5: Verdict.REFUSED}[reply.digit]
         self._now = None
-        self._feed.finish(hand.letter, verdict, reply, stage)
+        self._feed.finish(hand.letter, _VERDICTS[reply.code // 100], reply, stage)
         if reply.code == 421:
             raise Gone(Lost.CLOSED, f"421 {reply.text}")
         return None
@@ -250,8 +259,7 @@ def _first_refusal(mail: Reply, rcpt: Reply, data: Reply) -> tuple[str, Reply] |
 
 
 def _checked(stage: str, reply: Reply) -> tuple[str, Reply]:
-    """Refuse replies that make no sense where they stand: 3yz to MAIL, 2yz to DATA."""
-    allowed = (2, 4, 5) if stage == "dot" else (4, 5)
-    if reply.digit not in allowed:
+    """Refuse replies that make no sense where they stand: 3yz to MAIL, 2yz to DATA; the others are refusals."""
+    if reply.digit not in (4, 5):
         raise Gone(Lost.GARBLED, f"{reply.code} makes no sense in answer to {stage.upper()}")
     return stage, reply

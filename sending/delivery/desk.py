@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from posthouse.platform import clock, logs
 from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
@@ -20,6 +20,7 @@ from posthouse.sending.delivery.wire import Reply
 TRIES = 3
 AT_ONCE = 8  # composed and signed in one go; while that lasts the loop hears nothing, some milliseconds
 LOW_WATER = 100  # fewer messages than this waiting at a desk are news to whoever claims
+_INTENT = Mark.INTENT
 _MARKS = {Verdict.SENT: Mark.SENT, Verdict.DEFERRED: Mark.DEFERRED, Verdict.REFUSED: Mark.REFUSED}
 
 
@@ -60,7 +61,10 @@ class Consignment:
     @property
     def waiting(self) -> int:
         """How many messages still wait for a connection."""
-        return sum(len(queue.cards) + len(queue.made) for queue in self._queues.values())
+        count = 0
+        for queue in self._queues.values():
+            count += len(queue.cards) + len(queue.made)
+        return count
 
     def waiting_for(self, lane: int | None) -> int:
         """How many wait for a warming route, or (None) for any that is warm."""
@@ -81,12 +85,12 @@ class Consignment:
 
     def may_go(self, card: Card) -> bool:
         """Whether a body may leave now."""
-        return not self.halted_all and card.campaign_id not in self.halted and clock.monotonic() < self.work_until
+        return not self.halted_all and (not self.halted or card.campaign_id not in self.halted) and clock.monotonic() < self.work_until
 
     def pull(self, lane: int | None = None) -> Letter | None:
         """Return the next letter of a lane (see `waiting_for`) that can be made and may go; others get their outcome at once."""
-        queue = self._queue(lane)
-        while queue.made or queue.cards:
+        queue = self._queues.get(lane)
+        while queue and (queue.made or queue.cards):
             if not queue.made:
                 self._make(queue)
                 continue
@@ -125,10 +129,9 @@ class Consignment:
         try:
             self.claimed.journal.intend(letter.message_id, route_id)
         except JournalFailed as failure:
-            logs.get().error("journal.failed", lease=self.claimed.lease_id, problem=str(failure))
-            self.halted_all = True
+            self._not_written(failure)
             return False
-        self.records[letter.message_id] = Record(Mark.INTENT, letter.message_id, route_id=route_id)
+        self.records[letter.message_id] = Record(_INTENT, letter.message_id, route_id=route_id)
         return True
 
     def finish(self, letter: Letter, verdict: Verdict, reply: Reply, stage: str) -> None:
@@ -140,7 +143,10 @@ class Consignment:
         """Note that nobody knows."""
         route = self.records[letter.message_id].route_id
         self.records[letter.message_id] = Record(Mark.UNKNOWN, letter.message_id, text=why, route_id=route)
-        self._written(lambda: self.claimed.journal.unknown(letter.message_id, why))
+        try:
+            self.claimed.journal.unknown(letter.message_id, why)
+        except JournalFailed as failure:
+            self._not_written(failure)
         self._returned()
 
     def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
@@ -158,22 +164,22 @@ class Consignment:
         before = self.records.get(message_id)
         route = before.route_id if before else 0
         self.records[message_id] = Record(mark, message_id, reply.code, reply.enhanced, stage, reply.text[:500], route)
-        self._written(lambda: self.claimed.journal.record(mark, message_id, reply, stage))
-
-    def _written(self, write: Any) -> None:
-        """A reply that can't be journalled is still known here; but nothing more may leave."""
         try:
-            write()
+            self.claimed.journal.record(mark, message_id, reply, stage)
         except JournalFailed as failure:
-            logs.get().error("journal.failed", lease=self.claimed.lease_id, problem=str(failure))
-            self.halted_all = True
+            self._not_written(failure)
+
+    def _not_written(self, failure: JournalFailed) -> None:
+        """A reply that can't be journalled is still known here; but nothing more may leave."""
+        logs.get().error("journal.failed", lease=self.claimed.lease_id, problem=str(failure))
+        self.halted_all = True
 
     def _returned(self) -> None:
         self._out -= 1
         self._look()
 
     def _look(self) -> None:
-        if not self._out and not self.waiting:
+        if self._out == 0 and self.waiting == 0:
             self.done.set()
 
 
@@ -224,11 +230,11 @@ class RouteFeed:
         """Return the next letter of the oldest consignment that has one; None also when the route is to take no more."""
         if not self._may_pull():
             return None
-        for consignment in list(self._desk.consignments):
+        for consignment in self._desk.consignments:
             letter = consignment.pull(self._lane)
             if letter is not None:
                 self._owner[letter.message_id] = consignment
-                if self._desk.waiting < LOW_WATER:
+                if consignment.waiting < LOW_WATER and self._desk.waiting < LOW_WATER:
                     self._desk.tell_low()
                 return self._with_preamble(letter)
         self._desk.work.clear()

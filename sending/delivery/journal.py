@@ -97,7 +97,7 @@ class Journal:
 
     def intend(self, message_id: int, route_id: int) -> None:
         """Note that the body is about to leave. Raises: JournalFailed, and then it must not leave."""
-        self._append(f"{Mark.INTENT} {message_id} {route_id}\n")
+        self._append(f"I {message_id} {route_id}\n")
 
     def record(self, mark: Mark, message_id: int, reply: Reply, stage: str) -> None:
         """Note a final reply. Raises: JournalFailed."""
@@ -134,7 +134,8 @@ class Journal:
 
 
 def _one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text)[:TEXT_LIMIT]
+    # What is printable holds none of them.
+    return (text if text.isprintable() else _CONTROL.sub(" ", text))[:TEXT_LIMIT]
 
 
 def create(folder: Path, tenant_id: int, lease_id: int, until: int, *, reseller_id: int) -> Journal:

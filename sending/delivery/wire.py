@@ -15,7 +15,9 @@ LINE_LIMIT_BYTES = 4_096
 REPLY_LIMIT_BYTES = 65_536
 REPLY_LIMIT_LINES = 200
 SHORT_BYTES = 128
+CHUNK_BYTES = 1_024
 
+ADDRESS_CHARACTERS = 320
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 # RFC 3463 section 2: class, subject and detail; the class must agree with the code's first digit.
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
@@ -55,12 +57,20 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> list[Reply]:
         """Take bytes as they came; return the replies that are complete now. Raises: WireError."""
+        replies: list[Reply] = []
+        if not self._pending and not self._lines and len(data) <= CHUNK_BYTES and data.endswith(b"\n"):
+            # Nearly all that a server says comes in whole lines, each a whole reply.
+            for line in data[:-1].split(b"\n"):
+                # The same few again and again.
+                reply = None if self._lines or len(line) > SHORT_BYTES else _one_line(line)
+                reply = reply or self._line(line.rstrip(b"\r"))
+                if reply is not None:
+                    replies.append(reply)
+            return replies
         self._pending += data
-        replies = []
         start = 0
         while (end := self._pending.find(b"\n", start)) >= 0:
             line = bytes(self._pending[start:end])
-            # Nearly all replies are one line, and the same few again and again.
             reply = None if self._lines or len(line) > SHORT_BYTES else _one_line(line)
             reply = reply or self._line(line.rstrip(b"\r"))
             start = end + 1
@@ -132,13 +142,13 @@ class Offers:
 
 def envelope(return_path: str, recipient: str, size_bytes: int, offers: Offers) -> tuple[bytes, bytes]:
     """Return the MAIL and the RCPT line. Raises: Unspeakable, when an address can't be written in SMTP to this server."""
-    for address in (return_path, recipient):
-        if _UNSAFE.search(address) or len(address) > 320:
-            raise Unspeakable("the address has characters that SMTP doesn't allow")
+    both = return_path + recipient
+    if _UNSAFE.search(both) or len(return_path) > ADDRESS_CHARACTERS or len(recipient) > ADDRESS_CHARACTERS:
+        raise Unspeakable("the address has characters that SMTP doesn't allow")
     if not recipient:
         raise Unspeakable("the address is empty")
     extra = f" SIZE={size_bytes}" if offers.size else ""
-    if not (return_path.isascii() and recipient.isascii()):
+    if not both.isascii():
         if not offers.utf8:
             raise Unspeakable("the server takes no international addresses (SMTPUTF8)")
         extra += " SMTPUTF8"

@@ -55,12 +55,12 @@ def in_the_body() -> None:
         intend(self, *args)
         begun.append(args)
 
-    def half(self: Channel, data: bytes, *, replies: int) -> None:
+    def half(self: Channel, data: bytes, more: bytes = b"", *, replies: int) -> None:
         if begun:
             self._transport.write(data[: len(data) // 4])
             self._loop.call_soon(lambda: self._loop.call_soon(die))
             return
-        write(self, data, replies=replies)
+        write(self, data, more, replies=replies)
 
     Journal.intend, Channel.write = noted, half  # type: ignore[method-assign]
 

@@ -150,12 +150,23 @@ class Wire:
         """Whether another message may be tried on it."""
         return self._gone is None
 
-    def write(self, data: bytes, *, replies: int) -> None:
+    def write(self, data: bytes, more: bytes = b"", *, replies: int) -> None:
         """Hand bytes to the kernel. Raises: Gone."""
         if self._gone is not None:
             raise self._gone
         self._due += replies
-        self._unsent += data
+        self._unsent += data + more
+
+    def take_consent(self) -> bool:
+        """Take three answers that say yes, where they have come already: half of the time."""
+        answers = self._session.answers
+        here = [answers[place] for place in range(min(3, len(answers)))] if self._chance.random() < 0.5 else []
+        if [one.digit for one in here if isinstance(one, Reply)] != [2, 2, 3]:
+            return False
+        for _ in here:
+            answers.popleft()
+        self._due -= 3
+        return True
 
     async def reply(self, timeout_seconds: float = 0.0) -> Reply:
         """Return the next reply, after others had their turn. Raises: Gone."""
