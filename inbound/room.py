@@ -7,7 +7,9 @@ genuine token, never answers a mail, and never speaks HTTP.
 
 from __future__ import annotations
 
+from posthouse.inbound.boxes import jobs as boxes
 from posthouse.inbound.commands import COMMANDS
+from posthouse.inbound.inspection import jobs as inspection
 from posthouse.inbound.mailroom.erasure import HANDLERS
 from posthouse.inbound.permissions import PERMISSIONS
 from posthouse.inbound.providers.jobs import JOBS as PROVIDER_JOBS
@@ -18,15 +20,17 @@ from posthouse.platform.manifest import Room
 ROOM = Room(
     name="inbound",
     models=[
+        "posthouse.inbound.boxes.models",
+        "posthouse.inbound.inspection.models",
         "posthouse.inbound.mailroom.models",
         "posthouse.inbound.providers.models",
         "posthouse.inbound.reports.models",
         "posthouse.inbound.threads.models",
     ],
-    jobs=[*PROVIDER_JOBS, *THREAD_JOBS],
+    jobs=[*PROVIDER_JOBS, *boxes.JOBS, *inspection.JOBS, *THREAD_JOBS],
     handlers=HANDLERS,
-    periodic=PERIODIC,
-    sealed=["provider_hook.secret"],
+    periodic=[*PERIODIC, *boxes.PERIODIC],
+    sealed=["bounce_box.password_sealed", "provider_hook.secret"],
     permissions=PERMISSIONS,
     commands=COMMANDS,
 )

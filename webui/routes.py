@@ -15,7 +15,9 @@ from posthouse.webui.hooks import providers, stripe
 from posthouse.webui.pages import (
     account,
     answers,
+    asking,
     audit,
+    boxes,
     campaigns,
     contacts,
     domain_reports,
@@ -88,6 +90,8 @@ def blueprints() -> list[Blueprint]:
         standings,
         operator,
         provider_hooks,
+        boxes,
+        asking,
         entering,
     ]
     return [

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from posthouse.inbound.mailroom.models import InboundMail, UnmatchedMail
+from posthouse.inbound.parsing.cards import Understood
 from posthouse.inbound.permissions import READ_INBOUND, READ_UNMATCHED
 from posthouse.platform.db import session
 from posthouse.platform.errors import missing
@@ -125,6 +126,11 @@ def count_unmatched(scope: Scope) -> dict[str, int]:
     require(scope, READ_UNMATCHED)
     found = session(scope).execute(sa.select(UnmatchedMail.why, sa.func.count()).group_by(UnmatchedMail.why))
     return {row[0]: row[1] for row in found}
+
+
+def outcome_cards(understood: Understood) -> tuple[OutcomeCard, ...]:
+    """What an understood mail says of each recipient."""
+    return tuple(OutcomeCard(*(getattr(one, name) for name in OutcomeCard.__annotations__)) for one in understood.outcomes[:20])
 
 
 def _matched(row: InboundMail) -> MailCard:

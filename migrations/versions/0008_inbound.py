@@ -98,6 +98,44 @@ def upgrade() -> None:
             operator="select, delete",
         ),
     )
+    platform_table(
+        "brought_mail",
+        sa.Column("for_tenant_id", sa.BigInteger, nullable=False),
+        sa.Column("raw", sa.LargeBinary, nullable=False),
+        sa.Column("brought_at", _WHEN, nullable=False),
+        grants=Grants(app="select (id), insert", worker="select, delete", operator="select, insert, delete"),
+    )
+    platform_table(
+        "bounce_box",
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("label", "protocol", "host", "tls", "username", "folder", "afterwards")),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("move_to", "state", "trouble")),
+        sa.Column("port", sa.Integer, nullable=False),
+        sa.Column("verify_tls", sa.Boolean, nullable=False),
+        sa.Column("password_sealed", sa.LargeBinary, nullable=False),
+        sa.Column("validity", sa.BigInteger, nullable=False),
+        sa.Column("low", sa.BigInteger, nullable=False),
+        sa.Column("taken", sa.BigInteger, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("polled_at", _WHEN),
+        sa.Column("next_at", _WHEN, nullable=False),
+        sa.Column("leased_until", _WHEN),
+        sa.Column("created_at", _WHEN, nullable=False),
+        checks=[("protocol", "protocol IN ('imap', 'pop3')"), ("state", "state IN ('active', 'paused')")],
+        indexes=[Index(("next_at",), where="state = 'active'")],
+        grants=Grants(worker="select, update", operator="select, insert, update, delete"),
+    )
+    platform_table(
+        "bounce_box_mail",
+        sa.Column("box_id", sa.BigInteger, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("taken_at", _WHEN, nullable=False),
+        sa.Column("taken", sa.Boolean, nullable=False),
+        sa.Column("settled", sa.Boolean, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        unique=[("box_id", "key")],
+        references=[Ref(("box_id",), "bounce_box", on_delete="CASCADE")],
+        grants=Grants(worker="select, insert, update, delete", operator="select, delete"),
+    )
     tenant_table(
         "domain_report",
         sa.Column("kind", sa.Text, nullable=False),
@@ -142,5 +180,14 @@ def downgrade() -> None:
     """Drop what this revision made."""
     op.execute("DROP FUNCTION domain_holder(text)")
     drop_tables(
-        "domain_report_source", "domain_report", "provider_report", "provider_hook", "unmatched_mail", "reply_thread", "inbound_mail"
+        "domain_report_source",
+        "domain_report",
+        "brought_mail",
+        "bounce_box_mail",
+        "bounce_box",
+        "provider_report",
+        "provider_hook",
+        "unmatched_mail",
+        "reply_thread",
+        "inbound_mail",
     )

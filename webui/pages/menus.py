@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from posthouse.billing.permissions import PLANS_READ
-from posthouse.inbound.permissions import MANAGE_PROVIDERS, READ_INBOUND, READ_UNMATCHED
+from posthouse.inbound.permissions import MANAGE_BOXES, MANAGE_PROVIDERS, READ_INBOUND, READ_INBOUND_BELOW, READ_UNMATCHED
 from posthouse.platform.scope import Reach
 from posthouse.sending import permissions as sending
 from posthouse.sending.pools import permissions as pools
@@ -30,6 +30,7 @@ def _offer_operator() -> None:
             (
                 Item("Pools and routes", "/operator/pools", "route", pools.MANAGE),
                 Item("Provider reports", "/operator/providers", "link", MANAGE_PROVIDERS),
+                Item("Bounce mailboxes", "/operator/boxes", "inbox", MANAGE_BOXES),
                 Item("Sending health", "/operator/sending-health", "heartbeat", standings.FLOORS),
                 Item("Unmatched mail", "/operator/mail", "inbox", READ_UNMATCHED),
                 Item("People", "/operator/people", "users-group", tenants.MANAGE_RESELLERS),
@@ -49,6 +50,7 @@ def _offer_reseller() -> None:
                 Item("Plans and payments", "/reseller/plans", "credit-card", PLANS_READ),
                 Item("Pools", "/reseller/pools", "route", pools.READ),
                 Item("Sending health", "/reseller/sending-health", "heartbeat", standings.MANAGE),
+                Item("What is this mail?", "/reseller/mail", "inbox", READ_INBOUND_BELOW),
                 Item("Brand", "/reseller/brand", "palette", tenants.MANAGE_BRAND),
                 Item("People", "/reseller/people", "users-group", tenants.MANAGE_RESELLER_PEOPLE),
                 Item("Audit log", "/reseller/audit", "history", tenants.READ_RESELLER_AUDIT),

@@ -1,0 +1,1 @@
+"""Mail that a person brings and asks about: what it is, whose message it was, what it would do; nothing changes by looking."""
