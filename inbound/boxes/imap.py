@@ -42,7 +42,9 @@ class _Client(imaplib.IMAP4):
 
     def encrypt(self) -> str:
         """STARTTLS, and ask for the capabilities anew (RFC 3501 6.2.1)."""
-        self._simple_command("STARTTLS")
+        answer, data = self._simple_command("STARTTLS")
+        if answer != "OK":
+            raise self.error(data[-1])
         version = self._wire.encrypt()
         self._get_capabilities()
         return version

@@ -103,7 +103,7 @@ def upgrade() -> None:
         sa.Column("for_tenant_id", sa.BigInteger, nullable=False),
         sa.Column("raw", sa.LargeBinary, nullable=False),
         sa.Column("brought_at", _WHEN, nullable=False),
-        grants=Grants(app="select (id), insert", worker="select, delete", operator="select, insert, delete"),
+        grants=Grants(app="select (id), insert", worker="select, insert, delete", operator="select, insert, delete"),
     )
     platform_table(
         "bounce_box",

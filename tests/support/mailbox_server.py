@@ -149,6 +149,9 @@ class _Imap(_Session):
     def _do(self, tag: str, name: str, words: str) -> bool:
         if name == "CAPABILITY":
             self.say(f"* CAPABILITY {self.box.capabilities}")
+        elif name == "STARTTLS" and not self.context:
+            self.say(f"{tag} NO not today")
+            return True
         elif name == "STARTTLS":
             self.say(f"{tag} OK begin")
             self.encrypt()
