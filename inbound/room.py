@@ -10,6 +10,7 @@ from __future__ import annotations
 from posthouse.inbound.boxes import jobs as boxes
 from posthouse.inbound.commands import COMMANDS
 from posthouse.inbound.inspection import jobs as inspection
+from posthouse.inbound.learning import jobs as learning
 from posthouse.inbound.mailroom.erasure import HANDLERS
 from posthouse.inbound.permissions import PERMISSIONS
 from posthouse.inbound.providers.jobs import JOBS as PROVIDER_JOBS
@@ -22,12 +23,13 @@ ROOM = Room(
     models=[
         "posthouse.inbound.boxes.models",
         "posthouse.inbound.inspection.models",
+        "posthouse.inbound.learning.models",
         "posthouse.inbound.mailroom.models",
         "posthouse.inbound.providers.models",
         "posthouse.inbound.reports.models",
         "posthouse.inbound.threads.models",
     ],
-    jobs=[*PROVIDER_JOBS, *boxes.JOBS, *inspection.JOBS, *THREAD_JOBS],
+    jobs=[*PROVIDER_JOBS, *boxes.JOBS, *inspection.JOBS, *learning.JOBS, *THREAD_JOBS],
     handlers=HANDLERS,
     periodic=[*PERIODIC, *boxes.PERIODIC],
     sealed=["bounce_box.password_sealed", "provider_hook.secret"],

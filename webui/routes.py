@@ -40,6 +40,7 @@ from posthouse.webui.pages import (
     provider_hooks,
     reports,
     reseller,
+    rules,
     selling,
     session,
     standings,
@@ -92,6 +93,7 @@ def blueprints() -> list[Blueprint]:
         provider_hooks,
         boxes,
         asking,
+        rules,
         entering,
     ]
     return [

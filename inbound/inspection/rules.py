@@ -7,16 +7,20 @@ from datetime import datetime
 from posthouse.inbound.mailroom.rules import Effect, choose_outcome, is_late
 from posthouse.inbound.parsing.cards import Kind, Understood
 from posthouse.inbound.sorters.complaint import NO_COMPLAINT, TAKEN_BACK
+from posthouse.inbound.threads.rules import is_by_person
 from posthouse.sending.messages.queries import MessageCard
 from posthouse.sending.replies.cards import Action
 
 
 def foretell(understood: Understood, message: MessageCard | None, now: datetime) -> Effect:
     """What the mailroom would do with a mail about this message; None is a message that is gone or was never given to anybody."""
-    if understood.kind not in (Kind.BOUNCE, Kind.COMPLAINT, Kind.UNSUBSCRIBE):
+    answered = is_by_person(understood, "", nobody=False)
+    if understood.kind not in (Kind.BOUNCE, Kind.COMPLAINT, Kind.UNSUBSCRIBE) and not answered:
         return Effect.NONE
     if message is None or (message.state == "queued" and message.attempts == 0):
         return Effect.NO_SUCH_MESSAGE
+    if answered:
+        return Effect.ANSWERED
     if understood.kind is Kind.BOUNCE:
         return _of_bounce(understood, message, now)
     if understood.kind is Kind.UNSUBSCRIBE:

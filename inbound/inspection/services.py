@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from posthouse.inbound.inspection.models import BroughtMail
 from posthouse.inbound.inspection.rules import foretell
+from posthouse.inbound.learning.reading import read
 from posthouse.inbound.mailroom.queries import OutcomeCard, outcome_cards
 from posthouse.inbound.mailroom.rules import Effect, Why, choose_claims
 from posthouse.inbound.mailroom.sort import Mailroom
 from posthouse.inbound.parsing.cards import Understood
-from posthouse.inbound.parsing.reading import read
 from posthouse.inbound.permissions import (
     APPLY_BROUGHT,
     APPLY_BROUGHT_ANYWHERE,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from posthouse.inbound.mailroom.models import InboundMail
+from posthouse.inbound.mailroom.models import InboundMail, UnmatchedMail
 from posthouse.platform.db import session, transaction
 from posthouse.platform.events import Handler
 from posthouse.platform.scope import Scope
@@ -31,6 +31,7 @@ def forget_mail(scope: Scope, event: MessagesForgotten) -> None:
 def _blank(scope: Scope, message_ids: Sequence[int]) -> None:
     mail = sa.update(InboundMail).where(InboundMail.tenant_id == scope.tenant, InboundMail.message_id.in_(message_ids))
     session(scope).execute(mail.values(BLANK))
+    session(scope).execute(sa.delete(UnmatchedMail).where(UnmatchedMail.about_message_id.in_(message_ids)))
 
 
 HANDLERS = [Handler(MessagesForgotten, "mailroom", forget_mail)]

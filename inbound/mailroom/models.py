@@ -38,7 +38,10 @@ class InboundMail(TenantRow):
 
 
 class UnmatchedMail(PlatformRow):
-    """A mail that names no message of ours, or only forged ones; a person may say what it was."""
+    """A mail that names no message of ours, or only forged ones, or that nobody understood; a person may say what it was.
+
+    `about_message_id` is set where it is a copy of a tenant's mail. `settled_at`: a learned rule did what a person would have to.
+    """
 
     __tablename__ = "unmatched_mail"
 
@@ -60,3 +63,5 @@ class UnmatchedMail(PlatformRow):
     said_kind: Mapped[str | None] = mapped_column(sa.Text)
     said_by: Mapped[int | None] = mapped_column(sa.BigInteger)
     said_at: Mapped[datetime | None] = mapped_column(_WHEN)
+    settled_at: Mapped[datetime | None] = mapped_column(_WHEN)
+    about_message_id: Mapped[int | None] = mapped_column(sa.BigInteger)

@@ -104,7 +104,7 @@ def list_unmatched(scope: Scope, *, waiting_only: bool = True, before: int | Non
     require(scope, READ_UNMATCHED)
     query = sa.select(UnmatchedMail)
     if waiting_only:
-        query = query.where(UnmatchedMail.said_at.is_(None))
+        query = query.where(UnmatchedMail.said_at.is_(None), UnmatchedMail.settled_at.is_(None))
     if before is not None:
         query = query.where(UnmatchedMail.id < before)
     size = max(1, min(limit, MAX_PAGE))

@@ -15,13 +15,14 @@ LATE_BOUNCE = timedelta(days=14)
 
 
 class Why(StrEnum):
-    """Why a mail belongs to nobody."""
+    """Why a mail waits for a person."""
 
     NO_TOKEN = "no-token"  # noqa: S105 - no secret
     FORGED = "forged"
     UNKNOWN_TENANT = "unknown-tenant"
     NO_DOMAIN = "no-domain"
     FAILED = "failed"
+    NOT_UNDERSTOOD = "not-understood"
 
 
 class Effect(StrEnum):

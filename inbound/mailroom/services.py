@@ -88,6 +88,24 @@ def keep_unmatched(scope: Scope, arrivals: Sequence[Arrival], *, why: Why) -> No
     session(scope).execute(insert(UnmatchedMail).on_conflict_do_nothing(index_elements=["fingerprint"]), rows)
 
 
+def keep_strange(scope: Scope, arrival: Arrival, *, message_id: int) -> None:
+    """Keep a copy of a tenant's mail that was not understood for the operator to learn from; may be repeated. Nothing of a forgotten person."""
+    if message_id in forgotten_of(scope, [message_id]):
+        return
+    values = {**_values(arrival), "why": Why.NOT_UNDERSTOOD, "about_message_id": message_id}
+    session(scope).execute(insert(UnmatchedMail).values(values).on_conflict_do_nothing(index_elements=["fingerprint"]))
+
+
+def keep_anew(scope: Scope, arrival: Arrival) -> int | None:
+    """Write down what a kept mail is by now, where it changed nothing yet; None when it did, and then nothing is to be done."""
+    values = _values(arrival)
+    mail = sa.update(InboundMail).where(
+        InboundMail.tenant_id == scope.tenant, InboundMail.fingerprint == values["fingerprint"], InboundMail.effect == Effect.NONE
+    )
+    changed = mail.values({name: values[name] for name in ("kind", "rule", "understood")})
+    return session(scope).execute(changed.returning(InboundMail.id)).scalar_one_or_none()
+
+
 def say_what_it_was(scope: Scope, *, mail_id: int, kind: str) -> None:
     """Record a person's judgement of an unmatched mail; may be repeated, the last one stands. Raises: Missing, Invalid."""
     require(scope, SORT_UNMATCHED)

@@ -8,10 +8,11 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from posthouse.inbound.learning.reading import read
+from posthouse.inbound.learning.rules import is_strange
 from posthouse.inbound.mailroom.rules import Address, Effect, Why, choose_claims
-from posthouse.inbound.mailroom.services import Arrival, keep, keep_all, keep_unmatched, note_effect
+from posthouse.inbound.mailroom.services import Arrival, keep, keep_all, keep_anew, keep_strange, keep_unmatched, note_effect
 from posthouse.inbound.parsing.cards import Kind, Understood
-from posthouse.inbound.parsing.reading import read
 from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
 from posthouse.inbound.reports.rules import domains_of, summarise
 from posthouse.inbound.reports.services import keep_report
@@ -126,6 +127,22 @@ class Mailroom:
             found.setdefault(scope, []).extend(group)
         return found
 
+    def sort_again(self, envelope: Envelope, content: bytes, key: bytes) -> bool:
+        """Sort a kept mail anew, known by its fingerprint; True when it has an owner and is understood by now. Its effect comes once."""
+        arrival = Arrival(envelope, content, read(content, envelope.recipients), key)
+        understood, addressed = arrival.understood, self._addressed(envelope)
+        claims = choose_claims(addressed, understood.ids.tokens, self.mint.read)
+        scope = None if isinstance(claims, Why) or understood.report is not None else self._scope(claims.tenant_id)
+        if isinstance(claims, Why) or scope is None:
+            return False
+        role = addressed[0].role if addressed else ""
+        with transaction(scope):
+            mail_id = keep(scope, arrival, message_id=claims.message_id) or keep_anew(scope, arrival)
+            if mail_id is not None:
+                effect = _effect(scope, Matter(claims.message_id, understood, role, mail_id, nobody=_has_no_sender(envelope)))
+                note_effect(scope, mail_id=mail_id, message_id=claims.message_id, kind=understood.kind, effect=effect)
+        return not is_strange(understood)
+
     def give_up(self, envelope: Envelope, content: bytes) -> None:
         """Keep a mail that could not be sorted, for a person; what it says is not looked at again, since that may be what failed."""
         self._unmatched([Arrival(envelope, content, Understood(Kind.UNKNOWN, "not-sorted"))], Why.FAILED)
@@ -196,6 +213,8 @@ def _sort(scope: Scope, mails: Sequence[Claimed]) -> list[Outcome]:
                 scope, Matter(one.message_id, understood, one.role, mail_id, nobody=_has_no_sender(one.arrival.envelope), cards=cards)
             )
             note_effect(scope, mail_id=mail_id, message_id=one.message_id, kind=understood.kind, effect=effect)
+            if effect is Effect.NONE and one.arrival.key is None and is_strange(understood):
+                keep_strange(scope, one.arrival, message_id=one.message_id)
     return [Outcome.REPEATED if mail_id is None else Outcome.SORTED for mail_id in kept]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from posthouse.inbound.learning.reading import active, with_rules
 from posthouse.inbound.mailroom.services import Arrival
 from posthouse.inbound.mailroom.sort import Mailroom
 from posthouse.inbound.providers.cards import HookRequest
@@ -37,11 +38,12 @@ def sort_report(scope: Scope, *, report_id: int) -> None:
         request = HookRequest(report.url, report.content_type, headers, report.body)
         received_at = report.received_at
     mailroom = Mailroom(Mint(keyring()))
-    events = PROVIDERS[name].read(request)
+    events, rules = PROVIDERS[name].read(request), active()
     for event in events:
-        understood = understand(name, event)
-        if understood is None:
+        told = understand(name, event)
+        if told is None:
             continue
+        understood = with_rules(told, b"", rules)
         envelope = Envelope("", (event.recipient,), name, "", "hook", received_at)
         mailroom.take(Arrival(envelope, event.hints.encode("utf-8", "replace"), understood, event_fingerprint(name, event)))
     with transaction(scope) as live:

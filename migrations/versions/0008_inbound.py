@@ -40,7 +40,9 @@ def upgrade() -> None:
         sa.Column("effect", sa.Text, nullable=False),
         unique=[("fingerprint",)],
         indexes=[Index(("id",), name="ix_inbound_mail_newest"), Index(("message_id",), where="message_id IS NOT NULL")],
-        grants=Grants(app="select", worker="select, insert, update (sender, author, subject, peer, understood, trouble, raw, effect)"),
+        grants=Grants(
+            app="select", worker="select, insert, update (kind, rule, sender, author, subject, peer, understood, trouble, raw, effect)"
+        ),
         anchored=False,
     )
     tenant_table(
@@ -66,9 +68,19 @@ def upgrade() -> None:
         sa.Column("said_kind", sa.Text),
         sa.Column("said_by", sa.BigInteger),
         sa.Column("said_at", _WHEN),
+        sa.Column("settled_at", _WHEN),
+        sa.Column("about_message_id", sa.BigInteger),
         unique=[("fingerprint",)],
-        indexes=[Index(("id",), where="said_at IS NULL", name="ix_unmatched_mail_waiting"), Index(("why",))],
-        grants=Grants(worker="select (id, fingerprint), insert", operator="select, update (said_kind, said_by, said_at)"),
+        indexes=[
+            Index(("id",), where="said_at IS NULL", name="ix_unmatched_mail_waiting"),
+            Index(("why",)),
+            Index(("received_at",)),
+            Index(("about_message_id",), where="about_message_id IS NOT NULL"),
+        ],
+        grants=Grants(
+            worker="select, insert, update (kind, rule, understood, settled_at), delete",
+            operator="select, update (said_kind, said_by, said_at)",
+        ),
     )
     platform_table(
         "provider_hook",
@@ -97,6 +109,18 @@ def upgrade() -> None:
             worker="select, insert, update (sorted_at, events), delete",
             operator="select, delete",
         ),
+    )
+    platform_table(
+        "learned_rule",
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("name", "phrase", "status", "sender", "kind", "reason", "state")),
+        sa.Column("final", sa.Boolean, nullable=False),
+        sa.Column("sample", sa.LargeBinary, nullable=False),
+        sa.Column("sample_of", sa.BigInteger),
+        sa.Column("made_by", sa.BigInteger),
+        sa.Column("created_at", _WHEN, nullable=False),
+        sa.Column("activated_at", _WHEN),
+        checks=[("state", "state IN ('draft', 'active', 'retired')")],
+        grants=Grants(app="select", worker="select", operator="select, insert, update (state, activated_at), delete"),
     )
     platform_table(
         "brought_mail",
@@ -182,6 +206,7 @@ def downgrade() -> None:
     drop_tables(
         "domain_report_source",
         "domain_report",
+        "learned_rule",
         "brought_mail",
         "bounce_box_mail",
         "bounce_box",

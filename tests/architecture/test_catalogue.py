@@ -34,6 +34,7 @@ PLATFORM = {
     "bounce_box",
     "bounce_box_mail",
     "brought_mail",
+    "learned_rule",
     "pool_pace",
     "user_session",
     "warmup",

@@ -52,7 +52,7 @@ def show(mail_id: int) -> Response:
 @blueprint.get("/operator/mail")
 @needs(READ_UNMATCHED)
 def unmatched() -> Response:
-    """List mail that belongs to nobody known."""
+    """List mail that belongs to nobody known, or that nobody understood."""
     scope = visit.scope()
     everything = request.args.get("all") == "1"
     with transaction(scope):

@@ -128,7 +128,9 @@ def test_late_and_unsent_messages_are_foretold(desk: Desk) -> None:
 
 def test_other_mail_is_named_too(desk: Desk) -> None:
     """An automatic answer is about nobody's message."""
-    found = services.inspect(desk.world.a1.scope, VACATION.format(token="x", subject="Out of office", extra="Auto-Submitted: auto-replied\n").encode())
+    found = services.inspect(
+        desk.world.a1.scope, VACATION.format(token="x", subject="Out of office", extra="Auto-Submitted: auto-replied\n").encode()
+    )
     assert (found.kind, found.whose, found.would) == ("autoreply", "nobody", None)
 
 
