@@ -15,6 +15,7 @@ from posthouse.inbound.mailroom.erasure import HANDLERS
 from posthouse.inbound.permissions import PERMISSIONS
 from posthouse.inbound.providers.jobs import JOBS as PROVIDER_JOBS
 from posthouse.inbound.providers.jobs import PERIODIC
+from posthouse.inbound.retention import jobs as retention
 from posthouse.inbound.threads.jobs import JOBS as THREAD_JOBS
 from posthouse.platform.manifest import Room
 
@@ -31,7 +32,7 @@ ROOM = Room(
     ],
     jobs=[*PROVIDER_JOBS, *boxes.JOBS, *inspection.JOBS, *learning.JOBS, *THREAD_JOBS],
     handlers=HANDLERS,
-    periodic=[*PERIODIC, *boxes.PERIODIC],
+    periodic=[*PERIODIC, *boxes.PERIODIC, *retention.PERIODIC],
     sealed=["bounce_box.password_sealed", "provider_hook.secret"],
     permissions=PERMISSIONS,
     commands=COMMANDS,

@@ -94,6 +94,15 @@ class Settings:
     inbound_certificate: str = setting("", "File with the certificate chain for STARTTLS of the inbound SMTP service. Empty: no STARTTLS.")
     inbound_key: str = setting("", "File with the key of that certificate. Empty: it stands in the same file.")
     inbound_message_bytes: int = setting(16 * 1024 * 1024, "Largest mail that the inbound SMTP service takes.", unit="bytes")
+    inbound_mail_days: int = setting(
+        90,
+        "Days for which mail that came back is kept; what it did stays, and so do answers by people.",
+        unit="days",
+        form=rules.at_least(15),
+    )
+    inbound_post_days: int = setting(
+        30, "Days for which providers' posts and accounting files that were sorted are kept.", unit="days", form=rules.at_least(1)
+    )
     inbound_connections: int = setting(500, "Connections that the inbound SMTP service holds at the same time.", unit="connections")
     inbound_connections_of_peer: int = setting(50, "Of these, how many from one address.", unit="connections")
     allow_reserved_domains: bool = setting(

@@ -39,9 +39,14 @@ def upgrade() -> None:
         sa.Column("message_id", sa.BigInteger),
         sa.Column("effect", sa.Text, nullable=False),
         unique=[("fingerprint",)],
-        indexes=[Index(("id",), name="ix_inbound_mail_newest"), Index(("message_id",), where="message_id IS NOT NULL")],
+        indexes=[
+            Index(("id",), name="ix_inbound_mail_newest"),
+            Index(("message_id",), where="message_id IS NOT NULL"),
+        ],
         grants=Grants(
-            app="select", worker="select, insert, update (kind, rule, sender, author, subject, peer, understood, trouble, raw, effect)"
+            app="select",
+            worker="select, insert, update (kind, rule, sender, author, subject, peer, understood, trouble, raw, effect), delete",
+            lookup="select (tenant_id, id, effect)",
         ),
         anchored=False,
     )
@@ -198,10 +203,17 @@ def upgrade() -> None:
         body="SELECT for_tenant_id FROM domain_claim WHERE domain = p_domain AND released_at IS NULL",
         callers=("edge", "worker"),
     )
+    lookup_function(
+        "inbound_tenants_before(p_id bigint)",
+        returns="TABLE (o_tenant_id bigint, o_reseller_id bigint)",
+        body="SELECT t.id, t.reseller_id FROM tenant t WHERE EXISTS (SELECT 1 FROM inbound_mail m WHERE m.tenant_id = t.id AND m.id < p_id AND m.effect <> 'answered')",
+        callers=("worker",),
+    )
 
 
 def downgrade() -> None:
     """Drop what this revision made."""
+    op.execute("DROP FUNCTION inbound_tenants_before(bigint)")
     op.execute("DROP FUNCTION domain_holder(text)")
     drop_tables(
         "domain_report_source",

@@ -1,0 +1,1 @@
+"""How long what came in is kept."""
