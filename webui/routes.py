@@ -28,6 +28,7 @@ from posthouse.webui.pages import (
     home,
     imports,
     keys,
+    learning,
     lists,
     mail,
     messages,
@@ -40,7 +41,6 @@ from posthouse.webui.pages import (
     provider_hooks,
     reports,
     reseller,
-    rules,
     selling,
     session,
     standings,
@@ -93,7 +93,7 @@ def blueprints() -> list[Blueprint]:
         provider_hooks,
         boxes,
         asking,
-        rules,
+        learning,
         entering,
     ]
     return [

@@ -34,7 +34,7 @@ class _Client(imaplib.IMAP4):
     def readline(self) -> bytes:
         return self._wire.line(LINE_LIMIT)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: Any) -> None:
         self._wire.send(bytes(data))
 
     def shutdown(self) -> None:

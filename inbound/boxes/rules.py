@@ -70,7 +70,8 @@ def clean(draft: Draft) -> Draft:
 
 def wait_after(failures: int) -> timedelta:
     """How long to wait before the next visit; longer with each failure in a row, at most an hour."""
-    return min(EVERY * 2 ** min(failures, 10), LONGEST_WAIT)
+    doublings: int = 2 ** min(failures, 10)
+    return min(EVERY * doublings, LONGEST_WAIT)
 
 
 def low_mark(listed: Sequence[Listed], done: Mapping[str, bool], low: int) -> int:

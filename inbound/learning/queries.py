@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -42,7 +42,7 @@ def list_rules(scope: Scope) -> tuple[RuleCard, ...]:
     """List all rules, newest first."""
     require(scope, READ_UNMATCHED)
     found = session(scope).scalars(sa.select(LearnedRule).order_by(LearnedRule.id.desc()).limit(500))
-    return tuple(RuleCard(*(getattr(row, name) for name in _PLAIN)) for row in found)
+    return tuple(map(_card, found))
 
 
 def get_rule(scope: Scope, *, rule_id: int) -> RuleCard:
@@ -51,4 +51,8 @@ def get_rule(scope: Scope, *, rule_id: int) -> RuleCard:
     row = session(scope).get(LearnedRule, rule_id)
     if row is None:
         raise missing("rule")
-    return RuleCard(*(getattr(row, name) for name in _PLAIN), sample=row.sample[:RAW_SHOWN_BYTES].decode("utf-8", "replace"))
+    return replace(_card(row), sample=row.sample[:RAW_SHOWN_BYTES].decode("utf-8", "replace"))
+
+
+def _card(row: LearnedRule) -> RuleCard:
+    return RuleCard(*(getattr(row, name) for name in _PLAIN))

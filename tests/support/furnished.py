@@ -21,6 +21,8 @@ from world import World
 from posthouse.billing.money import Money
 from posthouse.billing.plans import services as plans
 from posthouse.billing.plans.rules import Allowances, NewPlan
+from posthouse.inbound.learning.rules import Rule
+from posthouse.inbound.learning.services import make_rule
 from posthouse.inbound.mailroom.sort import Mailroom
 from posthouse.inbound.spool.files import Envelope
 from posthouse.platform import clock
@@ -284,6 +286,9 @@ class _Furnisher:
         with transaction(self.world.operator) as live:
             if found := live.execute(sa.text("SELECT id FROM unmatched_mail LIMIT 1")).scalar():
                 self.note("eml_unmatched", found, "eml")
+                rule = Rule(0, self.say("pigeons that found nobody"), "", "", "bounce", "userunknown", final=True)
+                made = make_rule(self.world.operator, mail_id=found, name=self.say("Pigeons"), rule=rule)
+                self.note("rul", made)
 
 
 def furnish(core: Flask, web: Flask, world: World, say: Say = plainly) -> Furnished:

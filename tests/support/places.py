@@ -43,6 +43,7 @@ TENANT = (
     "/lists/{lst}",
     "/lists/{lst}/edit",
     "/mail",
+    "/mail/what",
     "/mail/{eml}",
     "/messages",
     "/messages/{msg}",
@@ -80,6 +81,7 @@ RESELLER = (
     "/",
     "/reseller/audit",
     "/reseller/brand",
+    "/reseller/mail",
     "/reseller/people",
     "/reseller/plans",
     "/reseller/pools",
@@ -91,8 +93,11 @@ RESELLER = (
 OPERATOR = (
     "/",
     "/operator/audit",
+    "/operator/boxes",
     "/operator/mail",
+    "/operator/mail/what",
     "/operator/mail/{eml_unmatched}",
+    "/operator/mail/{eml_unmatched}/rule",
     "/operator/people",
     "/operator/pools",
     "/operator/pools/{pol}/routes/new",
@@ -100,6 +105,8 @@ OPERATOR = (
     "/operator/resellers",
     "/operator/resellers/{rsl}",
     "/operator/routes/{rte}",
+    "/operator/rules",
+    "/operator/rules/{rul}",
     "/operator/sending-health",
 )
 # Addresses that are no pages: parts of pages, files, and what programs ask for.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, flash, redirect, url_for
 from werkzeug.wrappers import Response
 
@@ -37,7 +39,7 @@ def new(mail_id: int) -> Response:
     return page("operator/new_rule.html", refusal=None, **_form(mail_id, None))
 
 
-def _form(mail_id: int, typed: Rule | None) -> dict[str, object]:
+def _form(mail_id: int, typed: Rule | None) -> dict[str, Any]:
     scope = visit.scope()
     with transaction(scope):
         mail = mailroom.get_unmatched(scope, mail_id=mail_id)
