@@ -28,6 +28,7 @@ ROOM = Room(
         "posthouse.inbound.mailroom.models",
         "posthouse.inbound.providers.models",
         "posthouse.inbound.reports.models",
+        "posthouse.inbound.tally.models",
         "posthouse.inbound.threads.models",
     ],
     jobs=[*PROVIDER_JOBS, *boxes.JOBS, *inspection.JOBS, *learning.JOBS, *THREAD_JOBS],

@@ -14,6 +14,7 @@ from posthouse.inbound.boxes.services import POLL, Claim, Visited
 from posthouse.inbound.boxes.visits import visiting
 from posthouse.inbound.mailroom.sort import Mailroom
 from posthouse.inbound.spool.files import Envelope
+from posthouse.inbound.tally.services import TALLY
 from posthouse.platform import clock, logs
 from posthouse.platform.app import keyring
 from posthouse.platform.db import transaction
@@ -58,6 +59,7 @@ def poll_box(scope: Scope, *, box_id: int) -> None:
     visited = _visit(scope, claim)
     with transaction(scope):
         services.release(scope, claim, visited)
+    TALLY.flush(now=True)
     logs.get().info("inbound.box", box=box_id, taken=visited.taken, more=visited.more, trouble=str(visited.trouble or ""))
 
 

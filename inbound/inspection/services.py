@@ -22,6 +22,7 @@ from posthouse.inbound.permissions import (
     READ_UNMATCHED,
 )
 from posthouse.inbound.spool.files import Envelope
+from posthouse.inbound.tally.services import TALLY
 from posthouse.platform import audit, clock
 from posthouse.platform.app import keyring
 from posthouse.platform.db import session, transaction
@@ -117,6 +118,7 @@ def sort_brought(scope: Scope, *, brought_id: int) -> None:
         Mailroom(Mint(keyring())).sort(Envelope("", (), "a person", "", "page", at), content)
     with transaction(scope) as live:
         live.execute(sa.delete(BroughtMail).where(BroughtMail.id == brought_id))
+    TALLY.flush(now=True)
 
 
 def _demand(scope: Scope, permissions: dict[Reach, Permission]) -> None:

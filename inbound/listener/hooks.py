@@ -9,8 +9,10 @@ from typing import Any
 from posthouse.inbound.listener import replies
 from posthouse.inbound.listener.limits import Limits
 from posthouse.inbound.listener.recipients import Verdict, judge
+from posthouse.inbound.parsing.ids import of_address
 from posthouse.inbound.spool.files import Envelope
 from posthouse.inbound.spool.services import SpoolBroken, SpoolFull, store
+from posthouse.inbound.tally.services import REFUSED, TALLY
 from posthouse.platform import clock, logs
 
 _WORDS = {
@@ -58,6 +60,8 @@ class Hooks:
         verdict = judge(address, is_genuine=self._is_genuine, our_domains=self._our_domains) if len(address) <= 320 else Verdict.BAD_ADDRESS
         if verdict is not Verdict.TAKEN:
             self.refused_recipients += 1
+            if verdict is Verdict.NO_SUCH_USER and of_address(address):
+                TALLY.count(REFUSED)
             return _WORDS[verdict]
         envelope.rcpt_tos.append(address)
         return replies.OK

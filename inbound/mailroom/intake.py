@@ -14,6 +14,7 @@ from posthouse.inbound.mailroom.sort import Mailroom, Outcome, is_away
 from posthouse.inbound.spool.files import BrokenSpoolFile, Envelope, unpack
 from posthouse.inbound.spool.queries import waiting
 from posthouse.inbound.spool.services import remove, set_aside
+from posthouse.inbound.tally.services import TALLY
 from posthouse.platform import logs
 
 BATCH = 2_000  # names read from the spool at once
@@ -58,6 +59,7 @@ class Intake:
         while not stopping.is_set():
             try:
                 done = self.empty(stopping)
+                TALLY.flush()
             except (sa.exc.OperationalError, sa.exc.InterfaceError) as problem:
                 logs.get().warning("inbound.database_away", problem=str(problem.orig)[:200])
                 stopping.wait(DATABASE_AWAY_SECONDS)

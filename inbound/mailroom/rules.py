@@ -40,6 +40,10 @@ class Effect(StrEnum):
     NO_SUCH_MESSAGE = "no-such-message"
 
 
+NOTHING_NEW = (Effect.REPEATED, Effect.LATE, Effect.NO_SUCH_MESSAGE)
+"""What replayed, expired or foreign tokens end in: it is counted for the operator."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Which of our addresses a mail came to; `role` is bounce, complaint, unsubscribe, reply or empty."""

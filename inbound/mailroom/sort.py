@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from posthouse.inbound.learning.reading import read
 from posthouse.inbound.learning.rules import is_strange
-from posthouse.inbound.mailroom.rules import Address, Effect, Why, choose_claims
+from posthouse.inbound.mailroom.rules import NOTHING_NEW, Address, Effect, Why, choose_claims
 from posthouse.inbound.mailroom.services import Arrival, keep, keep_all, keep_anew, keep_strange, keep_unmatched, note_effect
 from posthouse.inbound.parsing.cards import Kind, Understood
 from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
@@ -19,6 +19,7 @@ from posthouse.inbound.reports.services import keep_report
 from posthouse.inbound.sorters import bounce, complaint, reply, unsubscribe
 from posthouse.inbound.sorters.matter import Matter
 from posthouse.inbound.spool.files import Envelope
+from posthouse.inbound.tally.services import TALLY
 from posthouse.platform import logs
 from posthouse.platform.db import transaction
 from posthouse.platform.scope import Actor, Scope, for_tenant, public, system
@@ -191,6 +192,8 @@ class Mailroom:
         scope = system("unmatched mail")
         with transaction(scope):
             keep_unmatched(scope, arrivals, why=why)
+        if why in (Why.FORGED, Why.UNKNOWN_TENANT):
+            TALLY.count(why, len(arrivals))
         return Outcome.UNMATCHED
 
 
@@ -200,6 +203,7 @@ def _has_no_sender(envelope: Envelope) -> bool:
 
 def _sort(scope: Scope, mails: Sequence[Claimed]) -> list[Outcome]:
     """Sort mails of one tenant in one transaction: all are kept first, then each has its effect, in their order."""
+    changed_nothing: list[Effect] = []
     with transaction(scope), gathering(scope):
         kept = keep_all(scope, [(one.arrival, one.message_id) for one in mails])
         fresh = [one.message_id for one, mail_id in zip(mails, kept, strict=True) if mail_id is not None]
@@ -215,6 +219,11 @@ def _sort(scope: Scope, mails: Sequence[Claimed]) -> list[Outcome]:
             note_effect(scope, mail_id=mail_id, message_id=one.message_id, kind=understood.kind, effect=effect)
             if effect is Effect.NONE and one.arrival.key is None and is_strange(understood):
                 keep_strange(scope, one.arrival, message_id=one.message_id)
+            if effect in NOTHING_NEW:
+                changed_nothing.append(effect)
+    for effect in changed_nothing:
+        TALLY.count(effect)
+    TALLY.count(Effect.REPEATED, kept.count(None))
     return [Outcome.REPEATED if mail_id is None else Outcome.SORTED for mail_id in kept]
 
 

@@ -14,6 +14,7 @@ from posthouse.inbound.providers.models import ProviderHook, ProviderReport
 from posthouse.inbound.providers.rules import event_fingerprint, understand
 from posthouse.inbound.providers.services import SORT_REPORT
 from posthouse.inbound.spool.files import Envelope
+from posthouse.inbound.tally.services import TALLY
 from posthouse.platform import clock
 from posthouse.platform.app import keyring
 from posthouse.platform.db import transaction
@@ -48,6 +49,7 @@ def sort_report(scope: Scope, *, report_id: int) -> None:
         mailroom.take(Arrival(envelope, event.hints.encode("utf-8", "replace"), understood, event_fingerprint(name, event)))
     with transaction(scope) as live:
         live.execute(sa.update(ProviderReport).where(ProviderReport.id == report_id).values(sorted_at=clock.now(), events=len(events)))
+    TALLY.flush(now=True)
 
 
 JOBS = [Job(SORT_REPORT, sort_report)]

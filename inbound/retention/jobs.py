@@ -28,6 +28,12 @@ def forget_old_mail(scope: Scope) -> None:
     old_posts, old_mail = now - timedelta(days=kept.inbound_post_days), now - timedelta(days=kept.inbound_mail_days)
     _in_steps(scope, f"DELETE FROM provider_report WHERE id IN ({_REPORTS})", until, before=old_posts)
     _in_steps(scope, f"DELETE FROM unmatched_mail WHERE id IN ({_UNMATCHED})", until, before=old_mail)
+    _in_steps(
+        scope,
+        "DELETE FROM inbound_tally WHERE id IN (SELECT id FROM inbound_tally WHERE day < :before LIMIT :step)",
+        until,
+        before=old_mail.date(),
+    )
     for tenant_id, reseller_id in _tenants(scope, old_mail):
         own = for_tenant(reseller_id=reseller_id, tenant_id=tenant_id, actor=scope.actor, reason="forget old mail")
         statement = f"DELETE FROM inbound_mail WHERE tenant_id = :tenant AND id IN ({_MAIL})"

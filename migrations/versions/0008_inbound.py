@@ -116,6 +116,14 @@ def upgrade() -> None:
         ),
     )
     platform_table(
+        "inbound_tally",
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("what", sa.Text, nullable=False),
+        sa.Column("mails", sa.BigInteger, nullable=False),
+        unique=[("day", "what")],
+        grants=Grants(worker="select, insert, update (mails), delete", operator="select"),
+    )
+    platform_table(
         "learned_rule",
         *(sa.Column(name, sa.Text, nullable=False) for name in ("name", "phrase", "status", "sender", "kind", "reason", "state")),
         sa.Column("final", sa.Boolean, nullable=False),
@@ -218,6 +226,7 @@ def downgrade() -> None:
     drop_tables(
         "domain_report_source",
         "domain_report",
+        "inbound_tally",
         "learned_rule",
         "brought_mail",
         "bounce_box_mail",

@@ -35,6 +35,7 @@ PLATFORM = {
     "bounce_box_mail",
     "brought_mail",
     "learned_rule",
+    "inbound_tally",
     "pool_pace",
     "user_session",
     "warmup",

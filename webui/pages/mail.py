@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from posthouse.inbound.mailroom import queries, services
 from posthouse.inbound.mailroom.services import KINDS
 from posthouse.inbound.permissions import READ_INBOUND, READ_UNMATCHED, SORT_UNMATCHED
+from posthouse.inbound.tally.queries import counted
 from posthouse.platform.db import transaction
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
@@ -58,7 +59,8 @@ def unmatched() -> Response:
     with transaction(scope):
         found = queries.list_unmatched(scope, waiting_only=not everything, before=forms.cursor())
         counts = queries.count_unmatched(scope)
-    return page("operator/mail.html", page=found, counts=counts, everything=everything, kinds=KIND_NAMES)
+        week = counted(scope)
+    return page("operator/mail.html", page=found, counts=counts, week=week, everything=everything, kinds=KIND_NAMES)
 
 
 @blueprint.get("/operator/mail/<pid('eml'):mail_id>")
