@@ -27,8 +27,9 @@ class Tally:
 
     def count(self, what: str, mails: int = 1) -> None:
         """Count; never waits for anything outside this process."""
-        with self._lock:
-            self._counts[what] += mails
+        if mails:
+            with self._lock:
+                self._counts[what] += mails
 
     def flush(self, *, now: bool = False) -> None:
         """Write down what was counted, at most every few seconds unless `now`. Opens its own transaction. Raises what the database raises, and then keeps counting."""
