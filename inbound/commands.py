@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from posthouse.inbound import classify
+from posthouse.inbound.authentication.services import of_house
 from posthouse.inbound.listener.limits import Limits
 from posthouse.inbound.listener.server import Door, Listener
 from posthouse.inbound.mailroom.intake import Intake
@@ -44,7 +45,7 @@ def _serve(settings: Settings) -> int:
     app = create_core(settings, process="inbound")
     with app.app_context():
         mint = Mint(keyring())
-    intake = Intake(settings.data / "spool", Mailroom(mint))
+    intake = Intake(settings.data / "spool", Mailroom(mint, examiner=of_house(settings.dns_servers)))
     stopping = threading.Event()
 
     def sort() -> None:

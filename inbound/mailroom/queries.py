@@ -50,6 +50,16 @@ class OutcomeCard:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckCard:
+    """What one check of the mail's authentication showed: `of` which domain, and why; either may be empty."""
+
+    method: str
+    result: str
+    of: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MailDetail:
     """One mail with what was understood. `raw` is its beginning, to be shown as text and never as HTML."""
 
@@ -63,6 +73,7 @@ class MailDetail:
     trouble: str | None
     size_bytes: int
     raw: str
+    checks: tuple[CheckCard, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +165,7 @@ def _detail(card: MailCard, row: InboundMail | UnmatchedMail) -> MailDetail:
         trouble=row.trouble,
         size_bytes=row.size_bytes,
         raw=row.raw[:RAW_SHOWN_BYTES].decode("utf-8", "replace"),
+        checks=tuple(CheckCard(one["method"], one["result"], one["of"], one["why"]) for one in facts.get("checks", [])),
     )
 
 

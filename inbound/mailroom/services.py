@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from posthouse.inbound.authentication.cards import Check
 from posthouse.inbound.events import MailSorted
 from posthouse.inbound.mailroom.erasure import without_person
 from posthouse.inbound.mailroom.models import InboundMail, UnmatchedMail
@@ -41,12 +42,13 @@ _EFFECTS = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A mail as it came in, and what it was understood as. `key` tells repeats where the bytes do not: an event's id; None: the bytes."""
+    """A mail as it came in, and what it was understood as. `key` tells repeats where the bytes do not: an event's id; None: the bytes. `checks` is what its authentication showed."""
 
     envelope: Envelope
     content: bytes
     understood: Understood
     key: bytes | None = None
+    checks: tuple[Check, ...] = ()
 
 
 def keep(scope: Scope, arrival: Arrival, *, message_id: int | None) -> int | None:
@@ -133,7 +135,7 @@ def _values(arrival: Arrival) -> dict[str, Any]:
         "author": clean(understood.sender, 500),
         "subject": clean(understood.subject, 500),
         "peer": clean(envelope.peer, 100),
-        "understood": facts_of(understood),
+        "understood": {**facts_of(understood), "checks": [check.facts() for check in arrival.checks]},
         "trouble": understood.trouble,
         "size_bytes": len(arrival.content),
         "raw": arrival.content,

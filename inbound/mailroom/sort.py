@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import sqlalchemy as sa
 
+from posthouse.inbound.authentication.services import Examiner
 from posthouse.inbound.learning.reading import read
 from posthouse.inbound.learning.rules import is_strange
 from posthouse.inbound.mailroom.rules import NOTHING_NEW, Address, Effect, Why, choose_claims
@@ -55,9 +56,10 @@ class Claimed:
 
 @dataclass(slots=True)
 class Mailroom:
-    """What sorting needs of the installation. Resellers of tenants are remembered: a tenant never changes its reseller."""
+    """What sorting needs of the installation. Without an `examiner` nothing is asked of DNS. Resellers of tenants are remembered: a tenant never changes its reseller."""
 
     mint: Mint
+    examiner: Examiner | None = None
     _resellers: dict[int, int] = field(default_factory=dict)
 
     def sort(self, envelope: Envelope, content: bytes) -> Outcome:
@@ -75,7 +77,7 @@ class Mailroom:
         scope = self._scope(claims.tenant_id)
         if scope is None:
             return self._unmatched([arrival], Why.UNKNOWN_TENANT)
-        return _sort(scope, [Claimed(arrival, claims.message_id, addressed[0].role if addressed else "")])[0]
+        return self._sort_group(scope, [Claimed(arrival, claims.message_id, addressed[0].role if addressed else "")])[0]
 
     def sort_together(self, mails: Sequence[tuple[Envelope, bytes]]) -> list[Outcome | None]:
         """Sort several mails, those of one tenant in one transaction; may be repeated.
@@ -99,7 +101,7 @@ class Mailroom:
     def _sort_group(self, scope: Scope | Why, group: Sequence[Claimed]) -> list[Outcome]:
         if isinstance(scope, Why):
             return [self._unmatched([one.arrival for one in group], scope)] * len(group)
-        return _sort(scope, group)
+        return _sort(scope, [replace(one, arrival=self._examined(one.arrival)) for one in group])
 
     def _grouped(self, mails: Sequence[tuple[Envelope, bytes]]) -> dict[Scope | Why, list[tuple[int, Claimed]]]:
         groups: dict[int | Why, list[tuple[int, Claimed]]] = {}
@@ -159,6 +161,7 @@ class Mailroom:
         if held is None or scope is None:
             return self._unmatched([arrival], Why.NO_DOMAIN)
         at = arrival.envelope.at
+        arrival = self._examined(arrival)
         with transaction(scope):
             mail_id = keep(scope, arrival, message_id=None)
             if mail_id is None:
@@ -167,6 +170,12 @@ class Mailroom:
             effect = Effect.REPORTED if new else Effect.REPEATED
             note_effect(scope, mail_id=mail_id, message_id=None, kind=arrival.understood.kind, effect=effect)
         return Outcome.SORTED
+
+    def _examined(self, arrival: Arrival) -> Arrival:
+        # Only what a tenant will see is worth asking the world about; what belongs to nobody asks nothing.
+        if self.examiner is None or "smtp" not in arrival.envelope.way:
+            return arrival
+        return replace(arrival, checks=tuple(self.examiner.examine(arrival.envelope, arrival.content)))
 
     def _holder(self, domains: Sequence[str]) -> tuple[str, int] | None:
         asking = public("whose domain")

@@ -30,9 +30,9 @@ class Resolver(Protocol):
 class DnsResolver:
     """Asks the given name servers, or the system's."""
 
-    def __init__(self, servers: str = "") -> None:
+    def __init__(self, servers: str = "", *, lifetime_seconds: float = LIFETIME_SECONDS) -> None:
         self._resolver = dns.resolver.Resolver(configure=not servers)
-        self._resolver.lifetime = LIFETIME_SECONDS
+        self._resolver.lifetime = lifetime_seconds
         if servers:
             pairs = [_server(part) for part in servers.split(",") if part.strip()]
             self._resolver.nameservers = [host for host, _ in pairs]
