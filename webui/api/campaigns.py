@@ -158,6 +158,7 @@ def get_report(campaign_id: int) -> Any:
         resumes_at=card.resumes_at,
         totals=dict(card.totals),
         waiting=card.waiting,
+        in_flight=card.in_flight,
         links=[Link(number=one.number, target=one.target, clicks=one.clicks, machine_clicks=one.machine_clicks) for one in links],
     )
 

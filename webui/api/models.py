@@ -182,7 +182,7 @@ class Link(Output):
 
 
 class Report(Output):
-    """What became of a campaign. `totals` by outcome; `waiting` have none yet."""
+    """What became of a campaign. `totals` by outcome; `waiting` have none yet, `in_flight` of them are being sent."""
 
     campaign_id: str
     state: str
@@ -190,6 +190,7 @@ class Report(Output):
     resumes_at: datetime | None
     totals: dict[str, int]
     waiting: int
+    in_flight: int
     links: list[Link]
 
 

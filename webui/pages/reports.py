@@ -36,7 +36,7 @@ def show(campaign_id: int) -> Response:
             "links": report.links(scope, campaign_id),
             "forecast": forecast_campaign(scope, campaign_id),
         }
-    live = card.state in RUNNING or (card.state is State.PAUSED and figures.totals.get("leased", 0) > 0)
+    live = card.state in RUNNING or figures.in_flight > 0
     response = page_or_part("campaigns/report.html", "live", live=live, **values)
     if htmx.is_partial() and card.state is State.FINISHED:
         htmx.toast(response, "The campaign is finished: everybody has got it, or the report says why not.")

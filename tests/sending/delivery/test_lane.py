@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from posthouse.platform import clock, stopping
 from posthouse.platform.app import bell, create_core
 from posthouse.platform.db import db, session, transaction
 from posthouse.platform.scope import system
+from posthouse.sending.campaigns import report
 from posthouse.sending.content.cards import RenderFailed
 from posthouse.sending.delivery import claiming, hosts, journal, sweeper, turns
 from posthouse.sending.delivery.claiming import Place, claim
@@ -71,6 +73,10 @@ class Post:
     def states(self, place):
         with transaction(place.scope):
             return dict(Counter(session(place.scope).execute(sa.text("SELECT state FROM message")).scalars()))
+
+    def report(self, place, campaign):
+        with transaction(place.scope):
+            return report.get_report(place.scope, campaign)
 
     def claim(self, place, stream="marketing"):
         return claim(place.scope, stream=stream, place=self.place)
@@ -220,22 +226,39 @@ def test_a_campaign_that_may_not_send_is_not_claimed(post, world, state):
     assert post.states(world.a1) == {"queued": 3}
 
 
-def test_a_pause_is_kept_within_two_seconds(post, world):
-    """After the pause commits nothing leaves later than two seconds; the rest goes back to the queue."""
+_HALTS = {
+    "the campaign is paused": ("UPDATE campaign SET state = 'paused'", "a1", "queued"),
+    "the campaign is stopped": ("UPDATE campaign SET state = 'stopped'", "a1", "cancelled"),
+    "the account is suspended": ("UPDATE tenant SET state = 'suspended'", "a", "queued"),
+    "its mail is held": (
+        (
+            "INSERT INTO standing (reseller_id, for_tenant_id, stream, grade, since)"
+            " SELECT reseller_id, id, 'marketing', 'held', now() FROM tenant WHERE name = 'Tenant a1'"
+        ),
+        "a",
+        "queued",
+    ),
+}
+
+
+@pytest.mark.parametrize("halt", list(_HALTS))
+def test_a_halt_is_kept_within_two_seconds(post, world, halt):
+    """After it commits nothing leaves later than two seconds; the rest goes back to the queue, or is cancelled for good."""
+    statement, by, left = _HALTS[halt]
 
     async def go():
         async with Relay(script=slow) as relay:
             post.open(relay.port)
             post.queue(world.a1, 200, campaign=campaign)
-            paused = asyncio.Event()
 
             def tell():
-                if not paused.is_set() and len(relay.accepted) >= 5:
-                    with transaction(world.a1.scope):
-                        session(world.a1.scope).execute(sa.text("UPDATE campaign SET state = 'paused'"))
-                    paused.set()
-                    nonlocal_at.append(time.monotonic())
-                return paused.is_set() and set(post.states(world.a1)) == {"sent", "queued"}
+                if not halted and len(relay.accepted) >= 5:
+                    scope = getattr(world, by).scope
+                    with transaction(scope):
+                        session(scope).execute(sa.text(statement))
+                    halted.append(time.monotonic())
+                    in_flight.append(post.report(world.a1, campaign).in_flight)
+                return bool(halted) and set(post.states(world.a1)) == {"sent", left}
 
             await post.work(tell)
             return len(relay.accepted)
@@ -246,12 +269,47 @@ def test_a_pause_is_kept_within_two_seconds(post, world):
             return [TAKE_TIME, b"250 2.0.0 ok\r\n"]
         return None
 
-    last, nonlocal_at = [], []
+    last, halted, in_flight = [], [], []
     campaign = post.campaign(world.a1)
     accepted = asyncio.run(go())
     assert accepted < 200
-    assert post.states(world.a1) == {"sent": accepted, "queued": 200 - accepted}
-    assert max(last) - nonlocal_at[0] < 2.0
+    assert post.states(world.a1) == {"sent": accepted, left: 200 - accepted}
+    assert max(last) - halted[0] < 2.0
+    assert in_flight[0] > 0
+    assert post.report(world.a1, campaign).in_flight == 0, "the page says so"
+
+
+def test_two_who_pause_and_go_on_at_once_harm_nothing(post, world):
+    """However often and by however many hands it is halted and let go: each remaining recipient gets it exactly once."""
+    campaign = post.campaign(world.a1)
+    over = threading.Event()
+
+    def hand():
+        with post.app.app_context():
+            for state in itertools.cycle(("paused", "sending", "sending")):
+                with transaction(world.a1.scope):
+                    session(world.a1.scope).execute(sa.text("UPDATE campaign SET state = :state"), {"state": state})
+                    turns.due_again(world.a1.scope, stream="marketing", due_at=clock.now())
+                if over.wait(0.15) and state == "sending":
+                    return
+
+    async def go():
+        async with Relay(script=lambda _s, verb, _l: [TAKE_TIME, b"250 2.0.0 ok\r\n"] if verb == "DOT" else None) as relay:
+            post.open(relay.port)
+            post.queue(world.a1, 200, campaign=campaign)
+            hands = [threading.Thread(target=hand) for _ in range(2)]
+            for one in hands:
+                one.start()
+            try:
+                await post.work(lambda: post.states(world.a1) == {"sent": 200}, seconds=60)
+            finally:
+                over.set()
+                for one in hands:
+                    one.join()
+            return [recipient for recipient, _ in relay.accepted]
+
+    accepted = asyncio.run(go())
+    assert (len(accepted), len(set(accepted))) == (200, 200)
 
 
 def test_a_letter_that_cannot_be_made_fails_alone(post, world):
