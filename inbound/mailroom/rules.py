@@ -72,6 +72,11 @@ def choose_outcome(outcomes: Sequence[Outcome], address: str | None) -> Outcome 
     return min(same or outcomes, key=lambda one: order.index(one.action) if one.action in order else len(order))
 
 
+def is_failure_report(understood: Understood) -> bool:
+    """Does a receiver report one mail that failed authentication (RFC 6591)? It concerns who holds the domain; the mail may be a forger's."""
+    return understood.feedback is not None and understood.feedback.kind == "auth-failure"
+
+
 def is_late(sent_at: datetime | None, now: datetime) -> bool:
     """Is it too long ago for a bounce to count? None, when nothing is known of the sending, is not late."""
     return sent_at is not None and now - sent_at > LATE_BOUNCE

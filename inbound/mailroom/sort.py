@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from posthouse.inbound.authentication.services import Examiner
 from posthouse.inbound.learning.reading import read
 from posthouse.inbound.learning.rules import is_strange
-from posthouse.inbound.mailroom.rules import NOTHING_NEW, Address, Effect, Why, choose_claims
+from posthouse.inbound.mailroom.rules import NOTHING_NEW, Address, Effect, Why, choose_claims, is_failure_report
 from posthouse.inbound.mailroom.services import Arrival, keep, keep_all, keep_anew, keep_strange, keep_unmatched, note_effect
 from posthouse.inbound.parsing.cards import Kind, Understood
 from posthouse.inbound.parsing.report_cards import DmarcReport, TlsReport
@@ -73,7 +73,7 @@ class Mailroom:
             return self._report(arrival, understood.report)
         claims = choose_claims(addressed, understood.ids.tokens, self.mint.read)
         if isinstance(claims, Why):
-            return self._unmatched([arrival], claims)
+            return self._failure_report(arrival) or self._unmatched([arrival], claims)
         scope = self._scope(claims.tenant_id)
         if scope is None:
             return self._unmatched([arrival], Why.UNKNOWN_TENANT)
@@ -111,7 +111,7 @@ class Mailroom:
             except Exception as problem:  # it fails alone again, and is counted there
                 logs.get().warning("inbound.not_understood", problem=str(problem)[:200])
                 continue
-            if understood.report is not None:
+            if understood.report is not None or is_failure_report(understood):
                 continue
             addressed = self._addressed(envelope)
             claims = choose_claims(addressed, understood.ids.tokens, self.mint.read)
@@ -169,6 +169,23 @@ class Mailroom:
             new = keep_report(scope, domain=held[0], summary=summarise(report, held[0], at), received_at=at)
             effect = Effect.REPORTED if new else Effect.REPEATED
             note_effect(scope, mail_id=mail_id, message_id=None, kind=arrival.understood.kind, effect=effect)
+        return Outcome.SORTED
+
+    def _failure_report(self, arrival: Arrival) -> Outcome | None:
+        # RFC 6591: about a mail in a domain's name that may be no mail of ours; its holder is shown it, and nothing changes.
+        feedback = arrival.understood.feedback
+        if feedback is None or not is_failure_report(arrival.understood):
+            return None
+        held = self._holder(feedback.domains)
+        scope = self._scope(held[1]) if held else None
+        if scope is None:
+            return None
+        arrival = self._examined(arrival)
+        with transaction(scope):
+            mail_id = keep(scope, arrival, message_id=None)
+            if mail_id is None:
+                return Outcome.REPEATED
+            note_effect(scope, mail_id=mail_id, message_id=None, kind=arrival.understood.kind, effect=Effect.REPORTED)
         return Outcome.SORTED
 
     def _examined(self, arrival: Arrival) -> Arrival:

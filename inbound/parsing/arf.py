@@ -61,7 +61,14 @@ def _from_report(letter: Letter) -> Feedback:
         recipients=_recipients(letter, report),
         source_ip=_ip(first(report, "source-ip")) or _ip(original_field(letter, "x-originating-ip")),
         reporter=first(report, "reporting-mta").partition(";")[2].strip() or first(report, "user-agent") or None,
+        domains=written_as(letter, every(report, "reported-domain")),
     )
+
+
+def written_as(letter: Letter, reported: list[str]) -> tuple[str, ...]:
+    """The domains in whose name the reported mail was written: as the report says (RFC 5965 3.2), then the original's From."""
+    named = [*reported, *(address.rpartition("@")[2] for address in addresses(original_field(letter, "from")))]
+    return tuple(dict.fromkeys(name.strip().rstrip(".").lower() for name in named if 3 <= len(name.strip()) <= 255 and "." in name))[:5]
 
 
 def _fields_in_text(letter: Letter) -> str:

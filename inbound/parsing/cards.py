@@ -42,12 +42,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What a complaint says (RFC 5965). `kind` is its Feedback-Type, `other` when unknown to us."""
+    """What a complaint says (RFC 5965). `kind` is its Feedback-Type, `other` when unknown to us; `domains` those in whose name the mail was written."""
 
     kind: str
     recipients: tuple[str, ...] = ()
     source_ip: str | None = None
     reporter: str | None = None
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from posthouse.inbound.parsing.arf import is_authentication_notice, read_feedback
+from posthouse.inbound.parsing.arf import is_authentication_notice, read_feedback, written_as
 from posthouse.inbound.parsing.attachments import may_hold_report, read_attached, read_report_file
 from posthouse.inbound.parsing.autoreply import is_auto_reply, is_marked_automatic, speaks_automatically
 from posthouse.inbound.parsing.bounces import farewell, looks_returned, read_status_report, read_written_report
@@ -61,7 +61,7 @@ def _complaint(letter: Letter, _envelope: tuple[str, ...]) -> Understood | None:
     if extended is not None:
         return Understood(Kind.COMPLAINT, "xarf", feedback=extended)
     if is_authentication_notice(letter):
-        return Understood(Kind.COMPLAINT, "authentication-notice", feedback=Feedback("auth-failure"))
+        return Understood(Kind.COMPLAINT, "authentication-notice", feedback=Feedback("auth-failure", domains=written_as(letter, [])))
     return None
 
 

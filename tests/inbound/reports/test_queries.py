@@ -13,6 +13,7 @@ from desk import Desk
 from posthouse.inbound.mailroom.sort import Outcome
 from posthouse.inbound.permissions import READ_INBOUND
 from posthouse.inbound.reports import queries
+from posthouse.inbound.spool.files import Envelope
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import Forbidden
@@ -89,3 +90,43 @@ def test_only_those_who_may_see_mail_see_reports(held: Desk) -> None:
     assert READ_INBOUND.name not in scope.permissions
     with transaction(scope), pytest.raises(Forbidden):
         queries.reports_of(scope, domain="shop.example", kind="dmarc")
+
+
+FAILURE = b"""\
+From: reports@receiver.example\r
+Subject: FW: Invoice\r
+Content-Type: multipart/report; report-type=feedback-report; boundary=x\r
+\r
+--x\r
+Content-Type: text/plain\r
+\r
+This is an authentication failure report for a mail from 198.51.100.9.\r
+--x\r
+Content-Type: message/feedback-report\r
+\r
+Feedback-Type: auth-failure\r
+User-Agent: Receiver/1\r
+Version: 1\r
+Auth-Failure: dmarc\r
+Reported-Domain: %s\r
+Source-IP: 198.51.100.9\r
+\r
+--x\r
+Content-Type: text/rfc822-headers\r
+\r
+From: boss@%s\r
+Message-ID: <forged@elsewhere.example>\r
+--x--\r
+"""
+
+
+def test_a_failure_report_about_a_forgers_mail_is_shown_to_the_domains_holder(held: Desk) -> None:
+    """RFC 6591: the mail was none of ours and bears no token, so nothing changes; nobody else sees it."""
+    content = FAILURE.replace(b"%s", b"shop.example")
+    assert held.hand_in(content, "dmarc@mail.example") is Outcome.SORTED
+    assert held.hand_in(content, "dmarc@mail.example") is Outcome.REPEATED
+    assert held.mail(held.world.a1) == [("fbl", "reported", None)]
+    assert held.suppressed(held.world.a1) == []
+    assert held.mail(held.world.a2) == []
+    assert held.hand_in(FAILURE.replace(b"%s", b"foreign.example"), "dmarc@mail.example") is Outcome.UNMATCHED
+    assert held.mailroom.sort_together([(Envelope("", ("dmarc@mail.example",), "192.0.2.1", "x", "esmtp", AT), content)]) == [None]
