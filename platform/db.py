@@ -203,10 +203,10 @@ def current_reseller() -> int:
 
 
 # Reads what the connection still carries and sets ours, in one statement; MATERIALIZED keeps the reading before the setting.
-_ENTER = sa.text(
+_ENTER = (
     "WITH before AS MATERIALIZED (SELECT coalesce(current_setting('posthouse.tenant_id', true), '')"
     " || coalesce(current_setting('posthouse.reseller_id', true), '') AS held)"
-    " SELECT before.held, set_config('posthouse.tenant_id', :tenant, true), set_config('posthouse.reseller_id', :reseller, true) FROM before"
+    " SELECT before.held, set_config('posthouse.tenant_id', %(tenant)s, true), set_config('posthouse.reseller_id', %(reseller)s, true) FROM before"
 )
 
 
@@ -218,7 +218,7 @@ def _enter(live: Session, begun: SessionTransaction, connection: Connection) -> 
     if scope is None:
         raise NoScope("use `with transaction(scope):` before any query")
     values = {"tenant": str(scope.tenant_id or ""), "reseller": str(scope.reseller_id or "")}
-    if connection.execute(_ENTER, values).one()[0]:
+    if connection.exec_driver_sql(_ENTER, values).one()[0]:
         connection.invalidate()
         raise LeakedContext("a pooled connection still carried a tenant")
 

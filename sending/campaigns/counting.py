@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from posthouse.platform.scope import Scope
 from posthouse.platform.statements import array, rows
@@ -77,9 +78,14 @@ def add(scope: Scope, tallies: Iterable[Tally]) -> None:
     )
 
 
+@lru_cache(64)
+def _minute(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%MZ")
+
+
 def _parts(tally: Tally) -> Iterable[tuple[str, str]]:
     yield "total", ""
-    yield "minute", tally.at.strftime("%Y-%m-%dT%H:%MZ")
+    yield "minute", _minute(tally.at)
     if tally.domain is not None:
         yield "domain", tally.domain
     if tally.link is not None:
