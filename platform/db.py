@@ -48,6 +48,7 @@ PROCESS_ROLES: Mapping[str, Mapping[Reach, str]] = {
         Reach.OPERATOR: "operator",
     },
     "inbound": {Reach.TENANT: "worker", Reach.RESELLER: "worker", Reach.PUBLIC: "edge", Reach.SYSTEM: "worker", Reach.OPERATOR: "operator"},
+    "submission": {Reach.TENANT: "app", Reach.PUBLIC: "app"},
     "command": {
         Reach.TENANT: "worker",
         Reach.RESELLER: "worker",

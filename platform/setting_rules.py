@@ -82,6 +82,7 @@ def _or_empty(fits: Callable[[str], bool]) -> Callable[[str], bool]:
 
 
 PORT = Form(lambda value: 0 < value <= HIGHEST_PORT, f"a port from 1 to {HIGHEST_PORT}")
+PORT_OR_NONE = Form(lambda value: 0 <= value <= HIGHEST_PORT, f"a port from 1 to {HIGHEST_PORT}, or 0 for none")
 HOST_NAME = Form(_is_host_name, "a host name")
 HOST_NAME_OR_EMPTY = Form(_or_empty(_is_host_name), "a host name")
 HOST_PORT_OR_EMPTY = Form(_or_empty(_is_host_port), "HOST:PORT")

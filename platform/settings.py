@@ -105,6 +105,46 @@ class Settings:
     )
     inbound_connections: int = setting(500, "Connections that the inbound SMTP service holds at the same time.", unit="connections")
     inbound_connections_of_peer: int = setting(50, "Of these, how many from one address.", unit="connections")
+    inbound_lmtp_port: int = setting(
+        0,
+        "Port on which the inbound service takes mail by LMTP from a mail server in front of it. 0: none.",
+        unit="port",
+        form=rules.PORT_OR_NONE,
+    )
+    submission_host: str = setting("127.0.0.1", "Address on which the submission service listens.", form=rules.NOT_EMPTY)
+    submission_port: int = setting(
+        2587, "Port on which programs hand in mail by SMTP with STARTTLS. 0: none.", unit="port", form=rules.PORT_OR_NONE
+    )
+    submission_tls_port: int = setting(
+        2465, "Port on which programs hand in mail by SMTP over TLS. 0: none.", unit="port", form=rules.PORT_OR_NONE
+    )
+    submission_hostname: str = setting(
+        "",
+        "Name that the submission service greets with, and that its certificate holds. Empty: the mail domain.",
+        form=rules.HOST_NAME_OR_EMPTY,
+    )
+    submission_public_port: int = setting(
+        587,
+        "Port that programs are told for STARTTLS, where a router maps another one. 0: the one on which it listens.",
+        unit="port",
+        form=rules.PORT_OR_NONE,
+    )
+    submission_public_tls_port: int = setting(
+        465,
+        "Port that programs are told for TLS, where a router maps another one. 0: the one on which it listens.",
+        unit="port",
+        form=rules.PORT_OR_NONE,
+    )
+    submission_certificate: str = setting(
+        "", "File with the certificate chain of the submission service. Empty: it takes no keys, so it doesn't run, but see the next."
+    )
+    submission_key: str = setting("", "File with the key of that certificate. Empty: it stands in the same file.")
+    submission_plain_loopback: bool = setting(False, "Let programs on this very machine hand in mail without TLS.")
+    submission_message_bytes: int = setting(
+        10 * 1024 * 1024, "Largest ready-made message that programs may hand in, by SMTP or API.", unit="bytes"
+    )
+    submission_connections: int = setting(500, "Connections that the submission service holds at the same time.", unit="connections")
+    submission_connections_of_peer: int = setting(50, "Of these, how many from one address.", unit="connections")
     allow_reserved_domains: bool = setting(
         False, "Take addresses under .test, .example, .invalid and the like, where no real mail arrives: for rehearsals only."
     )

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from posthouse.platform.schema import EVERYTHING, Grants, Index, Ref, drop_tables, lookup_function, platform_table, tenant_table
 
@@ -20,6 +20,7 @@ def upgrade() -> None:
     _campaigns()
     _counters()
     _single_messages()
+    _ready_made()
     _engagement()
     _hits()
 
@@ -182,6 +183,31 @@ def _single_messages() -> None:
     )
 
 
+def _ready_made() -> None:
+    """What programs wrote themselves: the header and body of such a revision, and what they noted on a message."""
+    tenant_table(
+        "mime_letter",
+        sa.Column("revision_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("head", sa.LargeBinary, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", _WHEN, nullable=False),
+        references=[Ref(("revision_id",), "campaign_revision", on_delete="CASCADE")],
+        indexes=[Index(("created_at",))],
+        grants=Grants(app="select, insert", worker="select, insert, delete"),
+        anchored=False,
+        with_id=False,
+    )
+    tenant_table(
+        "message_label",
+        sa.Column("message_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("tags", ARRAY(sa.Text), nullable=False),
+        sa.Column("metadata", JSONB, nullable=False),
+        grants=Grants(app="select, insert, delete", worker="select, insert, delete"),
+        anchored=False,
+        with_id=False,
+    )
+
+
 def _hits() -> None:
     """Opens and clicks as they came in, before they are sorted into their tenants; the edge may only add."""
     platform_table(
@@ -221,6 +247,14 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION domain_claim_take(text, bigint, timestamptz)")
     op.execute("DROP FUNCTION domain_claim_release(text, bigint, timestamptz)")
     drop_tables(
-        "tracking_hit", "message_engagement", "single_message_key", "campaign_count", "campaign_skip", "campaign_revision", "campaign"
+        "tracking_hit",
+        "message_engagement",
+        "message_label",
+        "mime_letter",
+        "single_message_key",
+        "campaign_count",
+        "campaign_skip",
+        "campaign_revision",
+        "campaign",
     )
     drop_tables("domain_claim", "sending_domain")

@@ -21,6 +21,8 @@ from posthouse.sending.dkim.signer import Signer
 from posthouse.sending.domains import rules as domain_rules
 from posthouse.sending.domains.models import SendingDomain
 from posthouse.sending.errors import domain_not_yours
+from posthouse.sending.mime.composing import MimeComposer
+from posthouse.sending.mime.letters import load_letter
 from posthouse.tenants.accounts.queries import get_profile, host_of_reseller
 
 KEPT = 64
@@ -30,7 +32,7 @@ KEPT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    composer: Composer
+    composer: Composer | MimeComposer
     until: float
 
 
@@ -38,7 +40,7 @@ _kept: OrderedDict[tuple[str, int, int, bool], _Kept] = OrderedDict()
 _lock = Lock()
 
 
-def load(scope: Scope, revision_id: int, *, signing: bool = True) -> Composer:
+def load(scope: Scope, revision_id: int, *, signing: bool = True) -> Composer | MimeComposer:
     """Return the composer of a revision, in the open transaction of its tenant; kept for a minute per process.
 
     `signing` False leaves the signatures to a relay. Raises: Missing; Forbidden where the domain is not verified any more.
@@ -54,7 +56,7 @@ def load(scope: Scope, revision_id: int, *, signing: bool = True) -> Composer:
     return composer
 
 
-def kept(scope: Scope, revision_id: int, *, signing: bool) -> Composer | None:
+def kept(scope: Scope, revision_id: int, *, signing: bool) -> Composer | MimeComposer | None:
     """Return the composer if this process has it from less than a minute ago; needs no transaction."""
     key = _key(scope, revision_id, signing)
     with _lock:
@@ -75,20 +77,19 @@ def forget() -> None:
         _kept.clear()
 
 
-def _build(scope: Scope, revision_id: int, *, signing: bool) -> Composer:
+def _build(scope: Scope, revision_id: int, *, signing: bool) -> Composer | MimeComposer:
     revision = session(scope).get(CampaignRevision, (scope.tenant, revision_id))
     if revision is None:
         raise missing("revision")
     domain = session(scope).get(SendingDomain, (scope.tenant, revision.domain_id))
     if domain is None or domain.state != domain_rules.State.VERIFIED:
         raise domain_not_yours(revision.from_address.rpartition("@")[2])
-    return Composer(
-        Compiled.from_json(revision.compiled),
-        sender_of(scope, revision, domain),
-        revision_id=revision.id,
-        mint=tokens.of_house(),
-        signers=[signer_of(scope, domain)] if signing else [],
-    )
+    sender, mint = sender_of(scope, revision, domain), tokens.of_house()
+    signers = [signer_of(scope, domain)] if signing else []
+    if revision.compiled.get("mime"):
+        fields, body = load_letter(scope, revision_id)
+        return MimeComposer(fields, body, sender, revision_id=revision.id, mint=mint, signers=signers)
+    return Composer(Compiled.from_json(revision.compiled), sender, revision_id=revision.id, mint=mint, signers=signers)
 
 
 def signer_of(scope: Scope, domain: SendingDomain) -> Signer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -46,6 +47,24 @@ def in_html(masked_html: str, masked: Masked, source: str) -> tuple[str, Links]:
     if len(links.targets) > MAX_LINKS:
         links.problems.append(whole("html", "too_many_links", f"The letter has more than {MAX_LINKS} links. Take some out."))
     return made, links
+
+
+def numbered(markup: str, write: Callable[[int], str]) -> tuple[str, list[str]]:
+    """Replace the web links of finished HTML, in which no Liquid stands, by what `write` gives for their number; returns the targets too.
+
+    Links beyond the limit, and those that lead to no web page, stay as they are.
+    """
+    links = Links(markup)
+
+    def per_link(href: re.Match[str]) -> str:
+        value = href["double"] if href["double"] is not None else href["single"] if href["single"] is not None else href["bare"]
+        target = html.unescape(value).strip()
+        if not _is_web(target) or (target not in links.targets and len(links.targets) >= MAX_LINKS):
+            return href.group()
+        return f'{href["before"]}"{write(links.number(target))}"'
+
+    made = _TAG.sub(lambda tag: _HREF.sub(per_link, tag.group(), count=1), markup)
+    return made, links.targets
 
 
 def in_text(masked_text: str, masked: Masked, links: Links) -> str:

@@ -18,14 +18,16 @@ from posthouse.sending.delivery.wire import Reply
 
 # A letter that comes back so often without its body having left is put off like a deferred one.
 TRIES = 3
-AT_ONCE = 8  # composed and signed in one go; while that lasts the loop hears nothing, some milliseconds
 LOW_WATER = 100  # fewer messages than this waiting at a desk are news to whoever claims
 _INTENT = Mark.INTENT
 _MARKS = {Verdict.SENT: Mark.SENT, Verdict.DEFERRED: Mark.DEFERRED, Verdict.REFUSED: Mark.REFUSED}
 
 
 class Composes(Protocol):
-    """What makes a revision's messages."""
+    """What makes a revision's messages; `at_once`: how many of them in one go."""
+
+    @property
+    def at_once(self) -> int: ...
 
     def compose_all(self, cards: Sequence[MessageCard]) -> list[Composed | RenderFailed]:
         """Make messages; one that can't be made gives its failure in its place."""
@@ -104,13 +106,15 @@ class Consignment:
     def _make(self, queue: _Queue) -> None:
         """Compose the next few of one revision."""
         cards: list[Card] = []
-        while queue.cards and len(cards) < AT_ONCE and (not cards or queue.cards[0].revision_id == cards[0].revision_id):
+        composer = self._composers[queue.cards[0].revision_id]
+        most = 1 if isinstance(composer, str) else composer.at_once
+        while queue.cards and len(cards) < most and (not cards or queue.cards[0].revision_id == cards[0].revision_id):
             card = queue.cards.popleft()
             if self.may_go(card):
                 cards.append(card)
         if not cards:
             return
-        composer, now = self._composers[cards[0].revision_id], clock.now()
+        now = clock.now()
         if isinstance(composer, str):
             for card in cards:
                 self._note(Mark.REFUSED, card.id, Reply(0, None, composer), COMPOSE)

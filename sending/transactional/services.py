@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from posthouse.platform import clock
-from posthouse.platform.app import settings
 from posthouse.platform.db import session
 from posthouse.platform.errors import Conflict, Invalid
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending import permissions
 from posthouse.sending.campaigns.models import CampaignRevision
-from posthouse.sending.content import headers
-from posthouse.sending.content.cards import RenderFailed
 from posthouse.sending.content.compile import compile_letter
 from posthouse.sending.content.letters import TRANSACTIONAL, Letter
-from posthouse.sending.domains.queries import find_verified
-from posthouse.sending.errors import content_refused, domain_not_yours
+from posthouse.sending.errors import content_refused
 from posthouse.sending.messages import intake
-from posthouse.tenants.accounts.queries import get_profile, own_tenant
-from posthouse.tenants.accounts.rules import may_send
-from posthouse.tenants.contacts import addresses
-from posthouse.tenants.suppressions.queries import is_suppressed
+from posthouse.sending.messages.labels import keep_labels
+from posthouse.sending.mime.wishes import labels_of
+from posthouse.sending.transactional import admission
+from posthouse.tenants.accounts.queries import get_profile
 
 MAX_KEY_CHARACTERS = 255
 MAX_FIELDS_BYTES = 64_000
@@ -48,6 +44,8 @@ class SingleMessage:
     reply_to: str = ""
     kind: str = "html"
     fields: Mapping[str, Any] = field(default_factory=dict)
+    tags: Sequence[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +76,16 @@ def accept(scope: Scope, message: SingleMessage, *, idempotency_key: str | None 
 
 
 def _queue(scope: Scope, message: SingleMessage) -> int:
-    tenant = own_tenant(scope)
-    if not may_send(tenant.state):
-        raise Conflict(
-            "tenant_not_active", f"Sending is {tenant.state} for this account. {tenant.state_reason}".strip(), state=tenant.state
-        )
-    to = addresses.parse(message.to, allow_reserved=settings().allow_reserved_domains)
-    if isinstance(to, addresses.AddressRefused):
-        raise Invalid(to.code, to.sentence, field="to")
+    admission.check_account(scope)
+    to = admission.read_recipient(message.to)
     if len(json.dumps(message.fields, default=str)) > MAX_FIELDS_BYTES:
         raise Invalid(
             "fields_too_large", f"The fields have more than {MAX_FIELDS_BYTES:,} bytes. Send less, or link to it.", field="fields"
         )
+    labels = labels_of(message.tags, message.metadata)
     revision_id = _revision(scope, message)
-    if is_suppressed(scope, to.norm, stream=TRANSACTIONAL):
-        raise Conflict(
-            "recipient_suppressed",
-            "This address is suppressed: mail to it bounced for good, or the person asked not to get any.",
-            field="to",
-        )
-    return intake.queue_single(
+    admission.check_recipient(scope, to)
+    message_id = intake.queue_single(
         scope,
         revision_id=revision_id,
         recipient=to.email,
@@ -106,12 +94,14 @@ def _queue(scope: Scope, message: SingleMessage) -> int:
         stream=TRANSACTIONAL,
         fields={**message.fields, "email": to.email},
     )
+    keep_labels(scope, [message_id], labels)
+    return message_id
 
 
 def _revision(scope: Scope, message: SingleMessage) -> int:
     """Return the revision with this content, compiled once however often it is sent."""
-    sender, domain_id = _sender(scope, message)
-    reply_to = _address(message.reply_to, "reply_to") if message.reply_to else ""
+    sender, domain_id = admission.own_sender(scope, message.from_address)
+    reply_to = admission.plain_address(message.reply_to, "reply_to") if message.reply_to else ""
     profile = get_profile(scope)
     names = frozenset(message.fields) | {"email"}
     content = {
@@ -176,25 +166,6 @@ def _compiled(scope: Scope, message: SingleMessage, content: dict[str, Any], con
     session(scope).add(revision)
     session(scope).flush()
     return revision.id
-
-
-def _sender(scope: Scope, message: SingleMessage) -> tuple[str, int]:
-    sender = _address(message.from_address, "from")
-    domain = sender.rpartition("@")[2]
-    card = find_verified(scope, domain)
-    if card is None:
-        raise domain_not_yours(domain)
-    return sender, card.id
-
-
-def _address(text: str, name: str) -> str:
-    try:
-        found = headers.address(text)
-    except RenderFailed as failed:
-        raise Invalid("address_malformed", f"“{name}” must be one plain address. {failed.reason}", field=name) from None
-    if found.smtputf8:
-        raise Invalid("address_malformed", f"“{name}” must be written in ASCII, so that every mail server can answer to it.", field=name)
-    return found.text
 
 
 def _hash(content: Mapping[str, Any]) -> bytes:

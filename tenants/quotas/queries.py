@@ -52,6 +52,15 @@ def state(scope: Scope) -> list[QuotaCard]:
     return [_card(window) for window in sorted(windows, key=lambda window: _ORDER[window.period])]
 
 
+def used_up(scope: Scope) -> QuotaCard | None:
+    """Return the tenant's own limit of which nothing is left, the one that lasts longest; None where there is none.
+
+    Needs no permission: whoever sends may hear why it is refused.
+    """
+    cards = [_card(window) for window in read_windows(session(scope), Layer.TENANT, scope.tenant, clock.now())]
+    return max((card for card in cards if card.full), key=lambda card: card.resets_at, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class OverviewCard:
     """One tenant's use as its reseller sees it: messages this month, on their way included, and contacts. None is no limit."""

@@ -16,7 +16,6 @@ from posthouse.sending.content.cards import MessageCard
 from posthouse.sending.content.compile import compile_letter
 from posthouse.sending.content.compose import Composer, Sender
 from posthouse.sending.content.letters import Letter
-from posthouse.sending.delivery.desk import AT_ONCE
 from posthouse.sending.dkim.keys import load_private_key, make_rsa_key
 from posthouse.sending.dkim.signer import Signer
 from posthouse.sending.tokens import Mint
@@ -83,8 +82,8 @@ def main() -> None:
         "openssl_alone_us": round(openssl, 1),
     }
     started = time.process_time()
-    for first in range(0, MESSAGES, AT_ONCE):
-        signed.compose_all(cards[first : first + AT_ONCE])
+    for first in range(0, MESSAGES, signed.at_once):
+        signed.compose_all(cards[first : first + signed.at_once])
     figures["signed_together_us"] = round((time.process_time() - started) / MESSAGES * 1e6, 1)
     sys.stdout.write(
         json.dumps(figures) + "\n" if "--json" in sys.argv else "".join(f"{name}: {value}\n" for name, value in figures.items())

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode
 from typing import Any
 
 from posthouse.platform import ids
 from posthouse.platform.db import transaction
+from posthouse.platform.errors import Invalid
 from posthouse.sending import permissions
 from posthouse.sending.delivery.why import explain
 from posthouse.sending.messages import queries
+from posthouse.sending.messages.labels import get_labels
+from posthouse.sending.mime.reading import with_crlf
 from posthouse.sending.transactional import services
+from posthouse.sending.transactional.mime import MimeMessage, accept_mime
 from posthouse.sending.transactional.services import SingleMessage
 from posthouse.webui.api import cursors
 from posthouse.webui.api.edge import blueprint
-from posthouse.webui.api.models import Accepted, Event, Events, Message, NewMessage, Paging, Reason
+from posthouse.webui.api.models import Accepted, AcceptedMime, Event, Events, Message, MimeCopy, NewMessage, NewMime, Paging, Reason
 from posthouse.webui.api.once import once
 from posthouse.webui.api.spec import answers, api
 from posthouse.webui.edge import visit
@@ -34,6 +40,34 @@ def send_message(json: NewMessage) -> Any:
     return once(scope, act)
 
 
+@blueprint.post("/messages/mime")
+@needs(permissions.SEND_MESSAGES)
+@api.validate(resp=answers(AcceptedMime, 202), tags=["Messages"], operation_id="sendMime")
+def send_mime(json: NewMime) -> Any:
+    """Send a whole message as your program wrote it, to one or more recipients: all of them, or none.
+
+    Large messages go by SMTP. The same Message-ID, content and recipient is the same message for 7 days.
+    """
+    scope = visit.scope()
+    message = MimeMessage(raw=_raw(json), recipients=json.to, tags=json.tags, metadata=json.metadata, track=json.track)
+
+    def act() -> tuple[AcceptedMime, int]:
+        taken = accept_mime(scope, message)
+        copies = [MimeCopy(to=one.to, id=ids.encode("msg", one.message_id), repeated=one.repeated) for one in taken.copies]
+        return AcceptedMime(messages=copies, removed_headers=list(taken.removed)), 202
+
+    return once(scope, act)
+
+
+def _raw(json: NewMime) -> bytes:
+    if json.encoding == "text":
+        return with_crlf(json.raw.encode())
+    try:
+        return with_crlf(b64decode("".join(json.raw.split()), validate=True))
+    except (binascii.Error, ValueError):
+        raise Invalid("raw_not_base64", "“raw” is not base64. Encode the message, or say that it is text.", field="raw") from None
+
+
 @blueprint.get("/messages/<pid('msg'):message_id>")
 @needs(permissions.READ_MESSAGES)
 @api.validate(resp=answers(Message), tags=["Messages"], operation_id="getMessage")
@@ -43,6 +77,7 @@ def get_message(message_id: int) -> Any:
     with transaction(scope):
         card = queries.get_message(scope, message_id)
         why = explain(scope, card)
+        labels = get_labels(scope, message_id)
     return Message(
         id=ids.encode("msg", card.id),
         to=card.recipient,
@@ -55,6 +90,8 @@ def get_message(message_id: int) -> Any:
         settled_at=card.settled_at,
         reply_code=card.reply_code,
         reply_text=card.reply_text,
+        tags=list(labels.tags),
+        metadata=labels.metadata,
     )
 
 

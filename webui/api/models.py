@@ -228,6 +228,35 @@ class NewMessage(Input):
     html: str = Field(min_length=1, max_length=2_000_000)
     text: str = Field("", max_length=500_000)
     fields: dict[str, Value] = Field({}, max_length=200, description="Values for the Liquid in subject and letter.")
+    tags: list[Line] = Field([], max_length=10, description="Words by which you find the message again; recipients don’t see them.")
+    metadata: dict[str, str] = Field({}, max_length=20, description="Values of your own that come back with the message.")
+
+
+class NewMime(Input):
+    """A whole message (RFC 5322) as your program wrote it."""
+
+    raw: str = Field(min_length=1, max_length=3_000_000, description="The message: headers, an empty line, the body.")
+    encoding: Literal["text", "base64"] = Field("text", description="How `raw` is written here; base64 carries any bytes.")
+    to: list[Email] = Field([], max_length=100, description="Who gets a copy of their own; empty: To, Cc and Bcc of the message.")
+    tags: list[Line] = Field([], max_length=10, description="Added to those of its X-Tag headers.")
+    metadata: dict[str, str] = Field({}, max_length=20, description="Added to its X-Metadata-… headers.")
+    track: list[Literal["opens", "clicks"]] | None = Field(None, description="What is counted in its HTML; in place of X-Track.")
+
+
+class MimeCopy(Output):
+    """One recipient’s copy."""
+
+    to: str
+    id: str
+    repeated: bool = Field(description="The same message for this recipient was kept before; it is not sent twice.")
+
+
+class AcceptedMime(Output):
+    """The message is kept, and every copy will be sent."""
+
+    messages: list[MimeCopy]
+    removed_headers: list[str] = Field(description="Headers that were taken out, in small letters.")
+    state: Literal["accepted"] = "accepted"
 
 
 class Accepted(Output):
@@ -260,6 +289,8 @@ class Message(Output):
     settled_at: datetime | None
     reply_code: int | None
     reply_text: str | None
+    tags: list[str]
+    metadata: dict[str, str]
 
 
 class Event(Output):

@@ -1,0 +1,1 @@
+"""Messages that a tenant's program wrote itself: kept as they are, but for what may not pass."""
