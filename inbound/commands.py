@@ -15,6 +15,7 @@ from posthouse.inbound.listener.limits import Limits
 from posthouse.inbound.listener.server import Door, Listener
 from posthouse.inbound.mailroom.intake import Intake
 from posthouse.inbound.mailroom.sort import Mailroom
+from posthouse.inbound.submission.command import COMMAND as SUBMISSION
 from posthouse.platform import logs, ports
 from posthouse.platform.app import create_core, keyring
 from posthouse.platform.cli import Command
@@ -89,6 +90,8 @@ def door(settings: Settings) -> Door:
         spool=settings.data / "spool",
         certificate=Path(settings.inbound_certificate) if settings.inbound_certificate else None,
         key=Path(settings.inbound_key) if settings.inbound_key else None,
+        lmtp_host=settings.inbound_lmtp_host,
+        lmtp_port=settings.inbound_lmtp_port or None,
     )
 
 
@@ -101,4 +104,4 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-COMMANDS = [Command("inbound", "Take mail that comes back, or say what samples of mail are.", _run, _configure)]
+COMMANDS = [Command("inbound", "Take mail that comes back, or say what samples of mail are.", _run, _configure), SUBMISSION]

@@ -105,6 +105,7 @@ class Settings:
     )
     inbound_connections: int = setting(500, "Connections that the inbound SMTP service holds at the same time.", unit="connections")
     inbound_connections_of_peer: int = setting(50, "Of these, how many from one address.", unit="connections")
+    inbound_lmtp_host: str = setting("127.0.0.1", "Address on which the inbound service listens for LMTP.", form=rules.NOT_EMPTY)
     inbound_lmtp_port: int = setting(
         0,
         "Port on which the inbound service takes mail by LMTP from a mail server in front of it. 0: none.",

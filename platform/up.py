@@ -99,6 +99,8 @@ def supervisor(settings: Settings, services: Sequence[Running] = ()) -> Supervis
     made.keep("web", "web")
     made.keep("scheduler", "scheduler")
     made.keep("inbound", "inbound")
+    if settings.submission_certificate or settings.submission_plain_loopback:
+        made.keep("submission", "submission")
     for queue, count in (
         ("jobs", settings.workers_jobs),
         ("marketing", settings.workers_marketing),

@@ -12,6 +12,7 @@ from posthouse.sending.domains import doctor
 from posthouse.sending.domains import jobs as domain_jobs
 from posthouse.sending.domains.services import CHECK_JOB
 from posthouse.sending.messages import jobs as message_jobs
+from posthouse.sending.mime import jobs as mime_jobs
 from posthouse.sending.pools import jobs as pool_jobs
 from posthouse.sending.pools.permissions import PERMISSIONS as POOLS
 from posthouse.sending.simulator.commands import COMMAND as SIMULATOR
@@ -43,6 +44,7 @@ ROOM = Room(
     periodic=[
         PeriodicJob(pool_jobs.FORGET_JOB, pool_jobs.forget_paces, every_seconds=3_600),
         PeriodicJob(SORT_JOB, tracking_jobs.sort_hits, every_seconds=5),
+        *mime_jobs.PERIODIC,
         *volumes.PERIODIC,
     ],
     handlers=[*HANDLERS, *message_jobs.HANDLERS],

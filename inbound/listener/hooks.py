@@ -66,7 +66,7 @@ class Hooks:
         envelope.rcpt_tos.append(address)
         return replies.OK
 
-    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         """Keep the mail, then say so."""
         if self._storing >= self._limits.storing:
             return replies.BUSY
@@ -75,7 +75,7 @@ class Hooks:
             recipients=tuple(envelope.rcpt_tos),
             peer=str(session.peer[0]) if session.peer else "",
             helo=str(session.host_name or ""),
-            way=("esmtp" if session.extended_smtp else "smtp") + ("s" if session.ssl else ""),
+            way=server.way,
             at=clock.now(),
         )
         self._storing += 1

@@ -19,6 +19,7 @@ class Limits:
     connections_of_peer: int = 50
     idle_seconds: float = 120.0
     session_seconds: float = 900.0
+    held_bytes: int = 256 * 1024 * 1024  # of all messages that are coming in at the same time; then 451
     storing: int = 200  # mails that wait for the disk at the same time; then 451
 
 
@@ -29,6 +30,7 @@ class Doorkeeper:
         self._limits = limits
         self._of_peer: Counter[str] = Counter()
         self._all = 0
+        self._held = 0
 
     def enter(self, peer: str) -> bool:
         """Count a connection in; False when there are too many, and then it is not counted."""
@@ -44,6 +46,22 @@ class Doorkeeper:
         self._of_peer[peer] -= 1
         if self._of_peer[peer] <= 0:
             del self._of_peer[peer]
+
+    def hold(self, size_bytes: int) -> bool:
+        """Count bytes of a message that is coming in; False when there is no room, and then they are not counted."""
+        if self._held + size_bytes > self._limits.held_bytes:
+            return False
+        self._held += size_bytes
+        return True
+
+    def release(self, size_bytes: int) -> None:
+        """Give bytes back when their message is kept or gone."""
+        self._held -= size_bytes
+
+    @property
+    def held(self) -> int:
+        """Bytes of messages that are coming in."""
+        return self._held
 
     @property
     def inside(self) -> int:

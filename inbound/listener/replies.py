@@ -18,6 +18,7 @@ BARE_LINE_END = "554 5.6.0 The message has a CR or LF that stands alone (RFC 532
 NO_ROOM = "452 4.3.1 No room for the message at present, try again later"
 NOT_STORED = "451 4.3.0 The message could not be stored, try again later"
 BUSY = "451 4.3.2 Busy, try again later"
+LHLO_WANTED = "500 5.5.1 This is LMTP: begin with LHLO"
 NOT_DONE = "502 5.5.1 This command is not offered"
 FAILED = "451 4.3.0 Something failed here, try again later"
 STOPPING = "421 4.3.2 The service is stopping, try again later"

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from posthouse.inbound.listener.hooks import Hooks
 from posthouse.inbound.listener.limits import Doorkeeper, Limits
+from posthouse.inbound.listener.lmtp import GuardedLMTP
 from posthouse.inbound.listener.smtp import GuardedSMTP
 from posthouse.inbound.spool.services import prepare
 from posthouse.platform.settings import WrongSetting
@@ -28,6 +29,8 @@ class Door:
     spool: Path
     certificate: Path | None = None
     key: Path | None = None
+    lmtp_host: str = "127.0.0.1"
+    lmtp_port: int | None = None
 
 
 class Listener:
@@ -41,36 +44,56 @@ class Listener:
         self._tls = _tls(door)
         self.doorkeeper = Doorkeeper(self._limits)
         self.hooks = Hooks(spool=door.spool, is_genuine=is_genuine, our_domains=door.our_domains, limits=self._limits, on_stored=on_stored)
-        self._server: asyncio.Server | None = None
+        # A mail server in front is one peer that speaks for all.
+        self._front_limits = replace(self._limits, connections_of_peer=self._limits.connections, refused_recipients=self._limits.commands)
+        self._front = Doorkeeper(self._front_limits)
+        self._servers: list[asyncio.Server] = []
+        self.lmtp_port = 0
 
     async def start(self) -> int:
         """Open the port; returns its number (useful where the door says 0). Raises: OSError."""
         prepare(self._door.spool)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: self._connection(loop), self._door.host, self._door.port, backlog=256)
-        return int(self._server.sockets[0].getsockname()[1])
+        port = await self._open(self._smtp, self._door.host, self._door.port)
+        if self._door.lmtp_port is not None:
+            self.lmtp_port = await self._open(self._lmtp, self._door.lmtp_host, self._door.lmtp_port)
+        return port
+
+    async def _open(self, make: Callable[[], GuardedSMTP], host: str, port: int) -> int:
+        server = await asyncio.get_running_loop().create_server(make, host, port, backlog=256)
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Close the port and wait for mail that is being stored; open dialogues are cut, their senders repeat."""
-        if self._server is not None:
-            self._server.close()
+        """Close the ports and wait for mail that is being stored; open dialogues are cut, their senders repeat."""
+        for server in self._servers:
+            server.close()
         self.hooks.close()
 
-    def _connection(self, loop: asyncio.AbstractEventLoop) -> GuardedSMTP:
+    def _smtp(self) -> GuardedSMTP:
+        loop = asyncio.get_running_loop()
         return GuardedSMTP(
             self.hooks, hostname=self._door.hostname, limits=self._limits, doorkeeper=self.doorkeeper, loop=loop, tls=self._tls
         )
 
+    def _lmtp(self) -> GuardedLMTP:
+        loop = asyncio.get_running_loop()
+        return GuardedLMTP(
+            self.hooks, hostname=self._door.hostname, limits=self._front_limits, doorkeeper=self._front, loop=loop, tls=self._tls
+        )
+
 
 def _tls(door: Door) -> ssl.SSLContext | None:
-    if door.certificate is None:
-        return None
+    return None if door.certificate is None else tls_context(door.certificate, door.key, "INBOUND")
+
+
+def tls_context(certificate: Path, key: Path | None, service: str) -> ssl.SSLContext:
+    """Return the TLS side of a service. Raises: WrongSetting for a certificate that does not serve."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(door.certificate, door.key)
+        context.load_cert_chain(certificate, key)
     except OSError as problem:  # ssl.SSLError is one, too
         raise WrongSetting(
-            f"POSTHOUSE_INBOUND_CERTIFICATE, POSTHOUSE_INBOUND_KEY: {door.certificate} does not serve ({problem.strerror or problem})."
+            f"POSTHOUSE_{service}_CERTIFICATE, POSTHOUSE_{service}_KEY: {certificate} does not serve ({problem.strerror or problem})."
             " Name a PEM file with the chain, and one with its key."
         ) from None
     return context

@@ -13,7 +13,6 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Session
 
 from posthouse.inbound.listener import replies
-from posthouse.inbound.listener.hooks import Hooks
 from posthouse.inbound.listener.limits import Doorkeeper, Limits
 
 _COMMAND_BYTES = 2_048  # RFC 5321 4.5.3.1.4 says 512; SMTPUTF8 and long return paths need more
@@ -25,7 +24,7 @@ class GuardedSMTP(SMTP):
 
     def __init__(
         self,
-        hooks: Hooks,
+        hooks: Any,
         *,
         hostname: str,
         limits: Limits,
@@ -52,6 +51,7 @@ class GuardedSMTP(SMTP):
         self._doorkeeper = doorkeeper
         self._peer = ""
         self._unread = 0
+        self._held = 0  # bytes of the message that is coming in
         self._commands = 0
         self._bad_commands = 0
         self._refused = 0
@@ -163,12 +163,20 @@ class GuardedSMTP(SMTP):
         self._set_rset_state()  # type: ignore[no-untyped-call]
         assert self.session is not None
         self.session.extended_smtp = True
-        offers = [self.hostname, f"SIZE {self._limits.message_bytes}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
-        if self.tls_context and not self._tls_protocol:
-            offers.append("STARTTLS")
+        offers = [self.hostname, *self._offers()]
         lines = [f"250-{offer}" for offer in offers[:-1]] + [f"250 {offers[-1]}"]
         await super().push("\r\n".join(lines))
         self.session.host_name = hostname[:255]
+
+    @property
+    def way(self) -> str:
+        """How mail comes in here, as RFC 3848 names it, in small letters."""
+        assert self.session is not None
+        return ("esmtp" if self.session.extended_smtp else "smtp") + ("s" if self.session.ssl else "")
+
+    def _offers(self) -> list[str]:
+        offers = [f"SIZE {self._limits.message_bytes}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        return [*offers, "STARTTLS"] if self.tls_context and not self._tls_protocol else offers
 
     async def smtp_HELO(self, hostname: str | None) -> None:  # noqa: N802
         """Greet a plain peer."""
@@ -212,17 +220,30 @@ class GuardedSMTP(SMTP):
         if arg:
             await self.push("501 5.5.4 DATA takes no argument")
             return
+        recipients = list(self.envelope.rcpt_tos)
+        try:
+            reply = await self._take_message()
+        finally:
+            self._doorkeeper.release(self._held)
+            self._held = 0
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
+        self._reset_timeout()
+        await self._answer_message(reply, recipients)
+
+    async def _take_message(self) -> str:
+        assert self.envelope is not None
         self._unread = 0
         await self.push("354 Go on; end with <CRLF>.<CRLF>")
         content, refusal = await self._read_message()
         self._unread = 0
-        if refusal is None:
-            self.envelope.content = self.envelope.original_content = content
-            self._reset_timeout()
-            refusal = await self._call_handler_hook("DATA")
-        self._set_post_data_state()  # type: ignore[no-untyped-call]
+        if refusal is not None:
+            return refusal
+        self.envelope.content = self.envelope.original_content = content
         self._reset_timeout()
-        await self.push(str(refusal))
+        return str(await self._call_handler_hook("DATA"))
+
+    async def _answer_message(self, reply: str, _recipients: list[str]) -> None:
+        await self.push(reply)
 
     async def _read_message(self) -> tuple[bytes, str | None]:
         message = bytearray()
@@ -250,6 +271,9 @@ class GuardedSMTP(SMTP):
     def _refusal(self, line: bytes, so_far: int) -> str | None:
         if so_far + len(line) > self._limits.message_bytes:
             return replies.TOO_BIG
+        if not self._doorkeeper.hold(len(line)):
+            return replies.BUSY
+        self._held += len(line)
         body = line[:-2]
         if b"\n" in body or b"\r" in body:
             return replies.BARE_LINE_END

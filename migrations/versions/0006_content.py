@@ -193,7 +193,7 @@ def _ready_made() -> None:
         sa.Column("created_at", _WHEN, nullable=False),
         references=[Ref(("revision_id",), "campaign_revision", on_delete="CASCADE")],
         indexes=[Index(("created_at",))],
-        grants=Grants(app="select, insert", worker="select, insert, delete"),
+        grants=Grants(app="select, insert", worker="select, insert, delete", lookup="select (tenant_id, revision_id, created_at), delete"),
         anchored=False,
         with_id=False,
     )

@@ -33,6 +33,7 @@ def upgrade() -> None:
     _messages()
     _volumes()
     _leases()
+    _old_letters()
     _lanes()
     _paces()
     _standings()
@@ -159,7 +160,9 @@ def _messages() -> None:
             Index(("email_norm", "soft_bounced_at"), where="soft_bounced_at IS NOT NULL", name="ix_message_soft_bounced"),
         ],
         grants=Grants(
-            app="select, insert, update", worker="select, insert, update", lookup="select (tenant_id, stream, state, not_before)"
+            app="select, insert, update",
+            worker="select, insert, update",
+            lookup="select (tenant_id, stream, state, not_before, revision_id, lease_id, campaign_id)",
         ),
         anchored=False,
         storage="fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05",
@@ -231,6 +234,24 @@ def _volumes() -> None:
             f" folded AS (INSERT INTO tenant_day AS d (reseller_id, for_tenant_id, day, {', '.join(_TALLIED)})"
             f" SELECT g.reseller_id, g.for_tenant_id, g.day, {sums} FROM gone g GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
             f" ON CONFLICT (reseller_id, for_tenant_id, day) DO UPDATE SET {sets})"
+            " SELECT count(*) FROM gone"
+        ),
+        callers=("worker", "sched"),
+        volatility="VOLATILE",
+    )
+
+
+def _old_letters() -> None:
+    """Ready-made messages are kept as long as a copy may still leave, and a while longer: people's mail is no archive of ours."""
+    lookup_function(
+        "sending_forget_mime(p_before timestamptz, p_most integer)",
+        returns="bigint",
+        body=(
+            "WITH old AS (SELECT l.tenant_id, l.revision_id FROM mime_letter l WHERE l.created_at < p_before AND NOT EXISTS"
+            " (SELECT 1 FROM message m WHERE m.tenant_id = l.tenant_id AND m.revision_id = l.revision_id AND m.stream = 'transactional'"
+            " AND m.state = 'queued' AND m.campaign_id IS NULL) AND NOT EXISTS (SELECT 1 FROM message m WHERE m.tenant_id = l.tenant_id"
+            " AND m.revision_id = l.revision_id AND m.state = 'leased' AND m.lease_id IS NOT NULL) LIMIT p_most),"
+            " gone AS (DELETE FROM mime_letter l USING old o WHERE l.tenant_id = o.tenant_id AND l.revision_id = o.revision_id RETURNING 1)"
             " SELECT count(*) FROM gone"
         ),
         callers=("worker", "sched"),
@@ -523,6 +544,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION sending_wake_lanes(timestamptz)")
     op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
     op.execute("DROP FUNCTION sending_fold_tallies(integer)")
+    op.execute("DROP FUNCTION sending_forget_mime(timestamptz, integer)")
     drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "tenant_day", "tenant_tally", "message_event", "message")
     op.execute("DROP FUNCTION message_events_tallied()")
     op.execute("DROP FUNCTION message_arrived()")

@@ -45,6 +45,13 @@ _BLANK = sa.text(
 _BLANK_HISTORY = sa.text(
     "UPDATE message_event SET text = '' WHERE tenant_id = :tenant AND message_id = ANY (CAST(:ids AS bigint[])) AND text <> ''"
 )
+_FORGET_LABELS = sa.text("DELETE FROM message_label WHERE tenant_id = :tenant AND message_id = ANY (CAST(:ids AS bigint[]))")
+# A ready-made message holds whatever its program wrote; while another recipient's copy waits it is still needed.
+_FORGET_MIME = sa.text(
+    "DELETE FROM mime_letter l USING message m WHERE m.tenant_id = :tenant AND m.id = ANY (CAST(:ids AS bigint[])) AND l.tenant_id = :tenant"
+    " AND l.revision_id = m.revision_id AND NOT EXISTS (SELECT 1 FROM message o WHERE o.tenant_id = :tenant"
+    " AND o.revision_id = l.revision_id AND o.state IN ('queued', 'leased'))"
+)
 _BLANK_SKIPS = sa.text(
     "UPDATE campaign_skip SET email = '' WHERE tenant_id = :tenant AND email <> ''"
     " AND (contact_id = :contact OR lower(email) = ANY (CAST(:addresses AS text[])))"
@@ -76,6 +83,8 @@ def _forget(scope: Scope, ids: Sequence[int], addresses: Sequence[str]) -> int:
     blanked = list(session(scope).execute(_BLANK, {**keys, "trace": _trace(addresses)}).scalars())
     session(scope).execute(_BLANK_HISTORY, {**keys, "ids": blanked})
     if blanked:
+        for statement in (_FORGET_LABELS, _FORGET_MIME):
+            session(scope).execute(statement, {**keys, "ids": blanked})
         emit(scope, MessagesForgotten(message_ids=blanked))
     return len(blanked)
 

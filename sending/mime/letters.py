@@ -43,7 +43,7 @@ def _new_revision(scope: Scope, prepared: Prepared, content_hash: bytes, domain_
         number=1,
         stream=TRANSACTIONAL,
         content_hash=content_hash,
-        source={"mime": True, "subject": prepared.subject, "message_id": prepared.message_id, "removed": list(prepared.removed)},
+        source={"mime": True, "removed": list(prepared.removed)},
         compiled={"mime": True, "links": list(prepared.links)},
         domain_id=domain_id,
         list_id=None,

@@ -32,7 +32,6 @@ class Prepared:
     from_address: str
     sender: str | None
     reply_to: str
-    subject: str
     message_id: str | None
     recipients: tuple[str, ...]
     removed: tuple[str, ...]
@@ -51,7 +50,6 @@ def prepare(raw: bytes, *, track: frozenset[str] | None = None) -> Prepared:
     recipients = tuple(box.address for box in head.all_mailboxes(fields, {"to", "cc", "bcc"}))
     kept, removed = head.passing(fields)
     made, links = _body(kept, body, asked.track if track is None else track)
-    subject = next((wishes.plain(one) for one in fields if one.key == "subject"), "")
     return Prepared(
         fields=_structured(kept, made),
         body=made.body,
@@ -60,7 +58,6 @@ def prepare(raw: bytes, *, track: frozenset[str] | None = None) -> Prepared:
         from_address=writer.address,
         sender=sender.address if sender else None,
         reply_to=_first(fields, "reply-to"),
-        subject=subject[:500],
         message_id=next((one.value.decode().strip() for one in fields if one.key == "message-id"), None),
         recipients=recipients,
         removed=tuple(removed),

@@ -103,6 +103,12 @@ def accept_mime(scope: Scope, message: MimeMessage) -> MimeCard:
     return MimeCard(tuple(CopyCard(one.email, ids[one.norm], one.norm not in new) for one in to), prepared.removed)
 
 
+def check_mime_account(scope: Scope) -> None:
+    """Ask whether any message would be accepted now. Raises: Forbidden, Conflict, LimitReached."""
+    require(scope, permissions.SEND_MESSAGES)
+    admission.check_account(scope)
+
+
 def check_mime_recipient(scope: Scope, text: str) -> None:
     """Ask whether a message to this address would be accepted, for protocols that ask one by one. Raises: Invalid, Conflict."""
     require(scope, permissions.SEND_MESSAGES)

@@ -13,10 +13,13 @@ from world import World
 
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
-from posthouse.platform.errors import AppError, Conflict, Forbidden, LimitReached
+from posthouse.platform.errors import AppError, Conflict, Forbidden, LimitReached, Missing
+from posthouse.platform.scope import system
 from posthouse.sending.campaigns import composers
 from posthouse.sending.content.cards import MessageCard
+from posthouse.sending.messages.erasure import forget_range
 from posthouse.sending.messages.labels import get_labels
+from posthouse.sending.mime import jobs
 from posthouse.sending.transactional.mime import MimeCard, MimeMessage, accept_mime
 from posthouse.sending.transactional.services import SingleMessage, accept
 from posthouse.tenants.quotas import services as quotas
@@ -169,3 +172,28 @@ def test_another_tenant_has_neither_domain_nor_memory(shop: Shop, world: World) 
     assert {one.message_id for one in card.copies}.isdisjoint({one.message_id for one in first.copies})
     with pytest.raises(Forbidden), transaction(world.a1.may_only("campaigns:send")):
         accept_mime(world.a1.may_only("campaigns:send"), MimeMessage(raw=RAW))
+
+
+def test_a_letter_is_forgotten_after_its_time_but_not_before_its_last_copy_left(shop: Shop) -> None:
+    """Thirty days, and nobody waits for it any more; then a late copy says what happened."""
+    send(shop)
+    with clock.frozen(clock.now()) as later:
+        later.move(seconds=31 * 86_400)
+        jobs.forget_letters(system("test"))
+        assert count(shop, "mime_letter") == 1
+        with transaction(shop.scope) as live:
+            live.execute(sa.text("UPDATE message SET state = 'sent', settled_at = now()"))
+        jobs.forget_letters(system("test"))
+        assert count(shop, "mime_letter") == 0
+    composers.forget()
+    with transaction(shop.scope) as live, pytest.raises(Missing):
+        composers.load(shop.scope, live.execute(sa.text("SELECT min(revision_id) FROM message")).scalar_one())
+
+
+def test_an_erased_persons_letter_and_labels_go(shop: Shop) -> None:
+    """While another copy waits the letter stays; with the last one it goes."""
+    send(shop)
+    for address, letters, labels in (("jo@example.net", 1, 2), ("al@example.net", 1, 1), ("secret@example.net", 0, 0)):
+        with transaction(shop.scope):
+            forget_range(shop.scope, contact_id=0, addresses=[address], after=0, size=100)
+        assert (count(shop, "mime_letter"), count(shop, "message_label")) == (letters, labels)
