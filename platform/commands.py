@@ -12,7 +12,8 @@ from posthouse.platform.app import create_core
 from posthouse.platform.cli import Command
 from posthouse.platform.migrate import migrate
 from posthouse.platform.secrets import load_keyring, new_key
-from posthouse.platform.settings import Settings, WrongSetting, describe, reference_page
+from posthouse.platform.setting_reference import describe, reference_page
+from posthouse.platform.settings import Settings, WrongSetting
 
 QUEUES = ("jobs", "marketing", "transactional", "webhooks")
 

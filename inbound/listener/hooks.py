@@ -75,7 +75,7 @@ class Hooks:
             recipients=tuple(envelope.rcpt_tos),
             peer=str(session.peer[0]) if session.peer else "",
             helo=str(session.host_name or ""),
-            way=server.way,
+            way=server.way(),
             at=clock.now(),
         )
         self._storing += 1

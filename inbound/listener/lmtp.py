@@ -9,7 +9,6 @@ from posthouse.inbound.listener.smtp import GuardedSMTP
 class GuardedLMTP(GuardedSMTP):
     """One connection of a mail server that keeps the queue itself."""
 
-    @property
     def way(self) -> str:
         """See the base."""
         assert self.session is not None

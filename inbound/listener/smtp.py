@@ -168,7 +168,6 @@ class GuardedSMTP(SMTP):
         await super().push("\r\n".join(lines))
         self.session.host_name = hostname[:255]
 
-    @property
     def way(self) -> str:
         """How mail comes in here, as RFC 3848 names it, in small letters."""
         assert self.session is not None

@@ -13,7 +13,8 @@ import pytest
 from posthouse.platform import logs
 from posthouse.platform.cli import main
 from posthouse.platform.secrets import new_key
-from posthouse.platform.settings import Settings, as_environment, environment, load, reference_page
+from posthouse.platform.setting_reference import reference_page
+from posthouse.platform.settings import Settings, as_environment, environment, load
 
 ROOT = Path(__file__).resolve().parents[2]
 

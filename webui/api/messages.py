@@ -19,7 +19,8 @@ from posthouse.sending.transactional.mime import MimeMessage, accept_mime
 from posthouse.sending.transactional.services import SingleMessage
 from posthouse.webui.api import cursors
 from posthouse.webui.api.edge import blueprint
-from posthouse.webui.api.models import Accepted, AcceptedMime, Event, Events, Message, MimeCopy, NewMessage, NewMime, Paging, Reason
+from posthouse.webui.api.message_models import Accepted, AcceptedMime, Event, Events, Message, MimeCopy, NewMessage, NewMime, Reason
+from posthouse.webui.api.models import Paging
 from posthouse.webui.api.once import once
 from posthouse.webui.api.spec import answers, api
 from posthouse.webui.edge import visit

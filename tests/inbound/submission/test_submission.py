@@ -17,6 +17,7 @@ from pathlib import Path
 import aiosmtplib
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from handing_in import HOST, Handing, Talker, handing, trusting
 from program import issue_key
 from shops import Shop, make_domain, make_shop
@@ -24,6 +25,7 @@ from world import World
 
 from posthouse.inbound.submission.server import Submission, limits_of
 from posthouse.platform import ids
+from posthouse.platform.app import create_core
 from posthouse.platform.db import transaction
 from posthouse.platform.settings import Settings, WrongSetting
 from posthouse.sending.campaigns import composers
@@ -44,8 +46,19 @@ def shop(world: World) -> Shop:
 
 
 @pytest.fixture
-def key(app, world: World) -> str:
-    return issue_key(app, world.a1)[1]
+def office(settings: Settings, app: Flask) -> Iterator[Flask]:
+    """The web process, where keys are made."""
+    del app
+    made = create_core(settings, process="web")
+    yield made
+    with made.app_context():
+        for engine in made.extensions["sqlalchemy"].engines.values():
+            engine.dispose()
+
+
+@pytest.fixture
+def key(office: Flask, world: World) -> str:
+    return issue_key(office, world.a1)[1]
 
 
 @pytest.fixture
@@ -181,20 +194,20 @@ def test_18_guessing_ends_the_connection(service: Handing, shop: Shop, key: str,
         assert client.reply() == ""
 
 
-def test_a_key_that_may_not_send_is_told_so(service: Handing, shop: Shop, app, world: World, trust: ssl.SSLContext) -> None:
+def test_a_key_that_may_not_send_is_told_so(service: Handing, shop: Shop, office: Flask, world: World, trust: ssl.SSLContext) -> None:
     """It is genuine, so it may hear why."""
     with talking(service, trust) as client:
-        assert client.sign_in(issue_key(app, world.a1, ["contacts:read"])[1]) == (
+        assert client.sign_in(issue_key(office, world.a1, ["contacts:read"])[1]) == (
             "535 5.7.8 This API key may not send messages; make one that may"
         )
 
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
 def test_a_key_revoked_in_mid_session_stops_at_once(
-    service: Handing, shop: Shop, app, world: World, trust: ssl.SSLContext, step: str
+    service: Handing, shop: Shop, office: Flask, world: World, trust: ssl.SSLContext, step: str
 ) -> None:
     """Whatever was begun with it is not kept."""
-    key_id, key = issue_key(app, world.a1)
+    key_id, key = issue_key(office, world.a1)
     with talking(service, trust, key) as client:
         for now, command in (("MAIL", "MAIL FROM:<a@b.example>"), ("RCPT", "RCPT TO:<jo@example.net>"), ("DATA", "DATA")):
             if now == step:
@@ -211,10 +224,12 @@ def test_a_key_revoked_in_mid_session_stops_at_once(
     assert recipients(shop.scope) == []
 
 
-def test_a_foreign_tenants_key_and_domain_get_nothing(service: Handing, shop: Shop, app, world: World, trust: ssl.SSLContext) -> None:
+def test_a_foreign_tenants_key_and_domain_get_nothing(
+    service: Handing, shop: Shop, office: Flask, world: World, trust: ssl.SSLContext
+) -> None:
     """5.7.1 with words; the same for a domain that nobody has. Its own domain works beside it."""
     make_domain(world.b1.scope, "other.example.com")
-    with talking(service, trust, issue_key(app, world.b1)[1]) as client:
+    with talking(service, trust, issue_key(office, world.b1)[1]) as client:
         said = client.send(RAW, "jo@example.net")
         assert said.startswith('550 5.7.1 You can\'t send from "tea.example.com": it is not one of your verified domains.')
         assert said.endswith("(from_domain_not_verified)")
