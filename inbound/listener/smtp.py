@@ -188,6 +188,13 @@ class GuardedSMTP(SMTP):
         await super().push(f"250 {self.hostname}")
         self.session.host_name = hostname[:255]
 
+    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802
+        """Begin TLS, once (RFC 3207 4.2)."""
+        if self._tls_protocol:
+            await self.push(replies.TLS_ALREADY)
+            return
+        await super().smtp_STARTTLS(arg)
+
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
         """Not offered on this port."""
         await self.push(replies.NOT_DONE)

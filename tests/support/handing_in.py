@@ -99,7 +99,7 @@ class Talker:
         if not any(answer.startswith("250") for answer in answers[1:]) or not answers[0].startswith("250"):
             return "\n".join(answers)
         assert self.say("DATA").startswith("354")
-        return self.say(raw + b".")
+        return self.say(raw.replace(b"\r\n.", b"\r\n..") + b".")
 
     def close(self) -> None:
         self.file.close()

@@ -312,6 +312,7 @@ def test_row_45_what_comes_before_the_handshake_is_forgotten(tmp_path: Path, cer
             greeting = peer.say(b"EHLO x\r\n")
             assert "STARTTLS" not in greeting
             assert "AUTH" not in greeting
+            assert peer.say(b"STARTTLS\r\n").startswith("503 5.5.1")
             peer.say(b"MAIL FROM:<>\r\n")
             peer.say(b"RCPT TO:<", GOOD.encode(), b">\r\n")
             peer.say(b"DATA\r\n")
@@ -439,3 +440,22 @@ def test_a_failure_inside_tells_nothing(tmp_path: Path) -> None:
         assert reply.startswith("451 4.3.0")
         assert "secret" not in reply
         assert peer.say(b"NOOP\r\n").startswith("250")
+
+
+def test_messages_that_come_in_share_a_bounded_memory(tmp_path: Path) -> None:
+    """Many half messages at once: beyond the bound 451, and what ends gives its share back."""
+    with (
+        serving(tmp_path, replace(LIMITS, held_bytes=100_000)) as service,
+        closing(Peer(service.port)) as holds,
+        closing(Peer(service.port)) as waits,
+    ):
+        holds.ready().socket.sendall((b"x" * 998 + b"\r\n") * 90)
+        assert service.listener is not None
+        until(lambda: service.listener.doorkeeper.held == 90_000)  # type: ignore[union-attr]
+        assert waits.ready().say((b"x" * 998 + b"\r\n") * 20 + b".\r\n").startswith("451 4.3.2")
+        holds.close()
+        until(lambda: service.listener.doorkeeper.held == 0)  # type: ignore[union-attr]
+        for said in (b"MAIL FROM:<>\r\n", b"RCPT TO:<" + GOOD.encode() + b">\r\n", b"DATA\r\n"):
+            waits.say(said)
+        assert waits.say((b"x" * 998 + b"\r\n") * 20 + b".\r\n").startswith("250")
+    assert len(service.mails()) == 1

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import aiosmtplib
@@ -109,7 +110,7 @@ def test_smtplib_hands_in_a_letter_for_several_people(service: Handing, shop: Sh
         client.mail("shop@tea.example.com")
         for to in ("ann@example.net", "bob@example.net"):
             assert client.rcpt(to)[0] == 250
-        code, said = client.data(letter.as_bytes())
+        code, said = client.data(letter.as_bytes(policy=SMTP))
     lines = said.decode().splitlines()
     assert (code, lines[-1]) == (250, "2.0.0 Taken: 2 messages")
     assert recipients(shop.scope) == ["ann@example.net", "bob@example.net"]
@@ -319,7 +320,7 @@ def test_doubled_and_misplaced_commands_change_nothing(service: Handing, shop: S
         assert client.say("DATA").startswith("503")
         assert client.sign_in(key).startswith("235")
         assert client.sign_in(key).startswith("503 5.5.1 Signed in already")
-        assert client.say("STARTTLS").startswith("454")
+        assert client.say("STARTTLS").startswith("503 5.5.1")
         assert client.say("RCPT TO:<jo@example.net>").startswith("503")
         assert client.say("MAIL FROM:<a@b.example> AUTH=<> BODY=8BITMIME SIZE=10").startswith("250")
         assert client.say("MAIL FROM:<a@b.example>").startswith("503")
@@ -328,7 +329,7 @@ def test_doubled_and_misplaced_commands_change_nothing(service: Handing, shop: S
         assert client.say("DATA").startswith("354")
         assert client.say(RAW + b".").startswith("250")
         assert client.say("DATA").startswith("503")
-        for said in ("VRFY jo", "EXPN jo", "BDAT 3 LAST", "ETRN x", "TURN"):
+        for said in ("VRFY jo", "BDAT 3 LAST"):
             assert client.say(said)[:3] in ("500", "502")
         assert client.say("RSET").startswith("250")
         assert client.say("QUIT").startswith("221")
