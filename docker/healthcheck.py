@@ -1,4 +1,4 @@
-"""Says by its exit status whether a container's service answers: `healthcheck.py web` or `healthcheck.py inbound`."""
+"""Says by its exit status whether a container's service answers: `healthcheck.py web`, `inbound` or `submission`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def inbound(port: int) -> bool:
 
 def main() -> int:
     """Check the service that is named; its port is the one that its settings name."""
-    checks = {"web": (web, "8025"), "inbound": (inbound, "2525")}
+    checks = {"web": (web, "8025"), "inbound": (inbound, "2525"), "submission": (inbound, "2587")}
     check, plain = checks[sys.argv[1]]
     try:
         return 0 if check(int(os.environ.get(f"POSTHOUSE_{sys.argv[1].upper()}_PORT", plain))) else 1

@@ -19,7 +19,7 @@ from posthouse.sending.dkim.signer import Signer, signed_names
 from posthouse.sending.mime import head, policy
 from posthouse.sending.mime.reading import Field
 from posthouse.sending.mime.tracked import PLACE
-from posthouse.sending.tokens import COMPLAINT_PREFIX, Mint
+from posthouse.sending.tokens import COMPLAINT_PREFIX, REPLY_PREFIX, Mint
 
 _CRLF = b"\r\n"
 KEPT_IN_MEMORY = 256 * 1024
@@ -146,6 +146,8 @@ def _own_fields(fields: Sequence[Field], sender: Sender, signers: Sequence[Signe
         own.append(Field("To", b" undisclosed-recipients:;"))
     if "message-id" not in present:
         own.append(Field("Message-ID", b" <" + _LOCAL + b"@" + sender.from_address.rpartition("@")[2].encode() + b">"))
+    if sender.takes_replies and "reply-to" not in present:
+        own.append(Field("Reply-To", b" " + REPLY_PREFIX.encode() + _LOCAL + b"@" + host))
     if sender.sender_id:
         own.append(Field("Feedback-ID", b" " + headers.one_line(":".join((*sender.feedback, sender.sender_id))).encode()))
     if any(sender.bounce_host == signer.domain or sender.bounce_host.endswith("." + signer.domain) for signer in signers):

@@ -95,7 +95,7 @@ def test_what_is_waited_for_exists():
 
 
 def test_databases_are_not_open_to_the_network():
-    assert {name for name, one in SERVICES.items() if "ports" in one} == {"web", "inbound"}
+    assert {name for name, one in SERVICES.items() if "ports" in one} == {"web", "inbound", "submission"}
     assert SERVICES["redis"]["command"][-2:] == ["--maxmemory-policy", "noeviction"]
 
 
@@ -103,8 +103,9 @@ def test_ports_and_checks_are_those_that_the_services_have():
     plain = load({})
     assert OURS["web"]["ports"][0].endswith(f":{plain.web_port}")
     assert OURS["inbound"]["ports"][0].endswith(f":{plain.inbound_port}")
-    assert _instructions("EXPOSE") == [f"{plain.web_port} {plain.inbound_port}"]
-    for name in ("web", "inbound"):
+    assert [port.rpartition(":")[2] for port in OURS["submission"]["ports"]] == [str(plain.submission_port), str(plain.submission_tls_port)]
+    assert _instructions("EXPOSE") == [f"{plain.web_port} {plain.inbound_port} {plain.submission_port} {plain.submission_tls_port}"]
+    for name in ("web", "inbound", "submission"):
         assert OURS[name]["healthcheck"]["test"] == ["CMD", "python", "/opt/posthouse/healthcheck.py", name]
 
 

@@ -44,6 +44,8 @@ VICTIMS = {"process": 90, "sink": 5, "redis": 3, "postgres": 2}
 class Tiny:
     """Composes the least that is a message."""
 
+    at_once = 8
+
     def compose_all(self, cards):
         return [self._compose(card) for card in cards]
 

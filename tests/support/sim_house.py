@@ -133,6 +133,8 @@ def _as_held(row: Row) -> Held:
 class Composer:
     """Makes each recipient's one body."""
 
+    at_once = 8
+
     def compose_all(self, cards: Sequence[MessageCard]) -> list[Composed | RenderFailed]:
         """Make them."""
         return [self._compose(card) for card in cards]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dkim
@@ -88,6 +89,17 @@ def test_what_the_program_set_is_kept() -> None:
     assert read.get_all("Date") == ["Mon, 1 Jan 2024 00:00:00 +0000"]
     assert read_address(MINT, read["CFBL-Feedback-ID"])
     assert verified(made.data)
+
+
+def test_answers_come_to_us_where_the_tenant_wants_it() -> None:
+    """An address that names the message, unless the program gave its own Reply-To."""
+    for own, meant in ((b"", None), (b"Reply-To: help@tea.example.com\r\n", "help@tea.example.com")):
+        made = prepare(HEAD + own + b"\r\nx\r\n")
+        composer = MimeComposer(made.fields, made.body, replace(SENDER, takes_replies=True), revision_id=36, mint=MINT)
+        read = email.message_from_bytes(composer.compose(MessageCard(message_id=5, recipient="ann@example.net", at=AT)).data)
+        found = read_address(MINT, read["Reply-To"].partition("@")[0])
+        assert read.get_all("Reply-To") == [meant or read["Reply-To"]]
+        assert (found.kind if found else None) == (None if meant else "reply")
 
 
 def test_links_and_pixel_carry_the_recipients_token() -> None:
