@@ -26,7 +26,6 @@ from world import World
 
 from posthouse.inbound.submission.server import Submission, limits_of
 from posthouse.platform import ids
-from posthouse.platform.app import create_core
 from posthouse.platform.db import transaction
 from posthouse.platform.settings import Settings, WrongSetting
 from posthouse.sending.campaigns import composers
@@ -44,17 +43,6 @@ RAW = b"From: Tea <shop@tea.example.com>\r\nTo: jo@example.net\r\nSubject: Order
 def shop(world: World) -> Shop:
     composers.forget()
     return make_shop(world.a1.scope, name="tea", people=1)
-
-
-@pytest.fixture
-def office(settings: Settings, app: Flask) -> Iterator[Flask]:
-    """The web process, where keys are made."""
-    del app
-    made = create_core(settings, process="web")
-    yield made
-    with made.app_context():
-        for engine in made.extensions["sqlalchemy"].engines.values():
-            engine.dispose()
 
 
 @pytest.fixture

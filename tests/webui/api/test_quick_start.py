@@ -76,7 +76,8 @@ def test_the_examples_do_what_the_page_says(street, path):
     }
     done = subprocess.run(["/bin/sh", "-c", script], env=given, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    contact, page, started, message, events, refused = done.stdout.split("\n==\n")[1:7]
+    contact, page, started, message, mime, events, refused = done.stdout.split("\n==\n")[1:8]
+    assert [one["to"] for one in json.loads(mime)["messages"]] == ["ann@example.com"]
     assert json.loads(contact)["email"] == "ann@example.com"
     assert [one["email"] for one in json.loads(page)["data"]] == ["ann@example.com"]
     assert '"waiting":1' in started
