@@ -26,6 +26,8 @@ from posthouse.sending.content.letters import MARKETING, Compiled
 from posthouse.sending.dkim.signer import Signer, body_hash, signed_names
 from posthouse.sending.tokens import COMPLAINT_PREFIX, REPLY_PREFIX, UNSUBSCRIBE_PREFIX, Mint, local_spelling
 
+# Beyond this no mailbox provider takes a letter (the large ones take 10 to 25 MB with everything), and no reader reads it.
+MAX_BODY_BYTES = 10_000_000
 _CRLF = b"\r\n"
 _PART_HEAD = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _ADDRESSES = {"unsubscribe_url", "preferences_url", "_l"}
@@ -133,6 +135,10 @@ class Composer:
             raise RenderFailed(
                 "template_limit" if error.limit else "template_fails", f"The letter can't be filled in for this contact: {error}."
             ) from error
+        if len(body) > MAX_BODY_BYTES:
+            raise RenderFailed(
+                "too_large", f"The letter has {len(body) / 1e6:.0f} MB for this contact; at most {MAX_BODY_BYTES // 10**6} MB can be sent."
+            )
         if not subject:
             raise RenderFailed("subject_empty", "The subject is empty for this contact. Give its field a fallback.")
         at_seconds = int(card.at.timestamp())

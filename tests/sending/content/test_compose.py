@@ -217,6 +217,15 @@ def test_a_letter_that_fails_for_one_contact_fails_alone(kit: SimpleNamespace) -
     assert failed.value.code == "template_limit"
 
 
+def test_a_letter_of_forty_megabytes_fails_alone(kit: SimpleNamespace) -> None:
+    """A long value in many places: that contact's letter is refused with its size, the next one's is made."""
+    composer = kit.composer("<p>{{ first_name }}</p>" * 700)
+    huge, small = composer.compose_all([card(kit, first_name="x" * 60_000), card(kit, first_name="Ann")])
+    assert isinstance(huge, RenderFailed)
+    assert (huge.code, "MB" in str(huge)) == ("too_large", True)
+    assert not isinstance(small, RenderFailed)
+
+
 PLACES = ["{{ a }}", "{{ a.b }}", "{{ a | default: 'x' }}", "{{ a | upcase | append: '<b>' }}", "{{ b | plus: 1 | times: 2 }}", "{{ a | truncate: 5 }}", "{{ a | date: '%Y' }}", "{{ a | escape }}", "{{ a | split: ',' | join: '-' }}", "{{ b }}", "{{ c }}", "{{ a | replace: 'a', '<' }}", "{{ a | slice: 1, 3 }}"]  # fmt: skip
 VALUES = st.one_of(
     TEXTS,
