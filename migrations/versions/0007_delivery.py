@@ -55,7 +55,7 @@ def _pools() -> None:
     )
     known = (
         "id, pool_id, name, host, port, tls, verify_tls, source_address, greet_as, max_connections, messages_per_connection, weight,"
-        " preset, headers, virtual_mta_header, virtual_mta, state, failures, parked_until, last_error, last_error_at, last_sent_at"
+        " preset, headers, virtual_mta_header, virtual_mta, state, failures, parked_until, last_error, last_error_at, last_sent_at, pace"
     )
     platform_table(
         "route",
@@ -82,16 +82,19 @@ def _pools() -> None:
         sa.Column("last_error", sa.Text, nullable=False, server_default=""),
         sa.Column("last_error_at", _WHEN),
         sa.Column("last_sent_at", _WHEN),
+        # How much may be written before a reply is awaited: 2 as much as PIPELINING allows, 0 line by line. Lowered when it isn't borne.
+        sa.Column("pace", sa.SmallInteger, nullable=False, server_default="2"),
         unique=[("pool_id", "name")],
         checks=[
             ("tls", "tls IN ('starttls', 'tls', 'none')"),
             ("state", "state IN ('active', 'paused')"),
             ("port", "port BETWEEN 1 AND 65535"),
+            ("pace", "pace BETWEEN 0 AND 2"),
             ("sizes", "max_connections > 0 AND messages_per_connection > 0 AND weight > 0"),
         ],
         grants=Grants(
             app=f"select ({known})",
-            worker="select, update (failures, parked_until, last_error, last_error_at, last_sent_at)",
+            worker="select, update (failures, parked_until, last_error, last_error_at, last_sent_at, pace)",
             sched=f"select ({known})",
             operator=EVERYTHING,
         ),

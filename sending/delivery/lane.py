@@ -239,6 +239,8 @@ class LaneWorker:
                 paces.note(scope, pool_id=pool_id, messages=messages)
             for outlet in list(self._outlets.values()):
                 for way in outlet.ways:
+                    if way.pace < way.login.card.pace:
+                        pools.note_pace(scope, route_id=way.login.card.id, pace=way.pace)
                     if way.trouble:
                         detail, way.trouble, way.well = way.trouble, "", False
                         pause = max(0.0, way.rests_until - clock.monotonic())

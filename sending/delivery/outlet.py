@@ -27,7 +27,7 @@ class Way:
 
     login: RouteLogin
     most: int
-    pace: Pace = Pace.OVERLAPPED
+    pace: Pace = field(init=False)
     failures: int = 0
     rests_until: float = 0.0
     trouble: str = ""  # to be written down
@@ -35,6 +35,10 @@ class Way:
     gone: bool = False  # paused, deleted or changed: what is on its connections ends there, nothing new goes that way
     busy: int = 0  # of its connections, how many are sending
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Begin with what is remembered of the server."""
+        self.pace = Pace(self.login.card.pace)
 
     @property
     def lane(self) -> int | None:

@@ -49,6 +49,7 @@ class Route(PlatformRow):
     last_error: Mapped[str] = mapped_column(server_default="")
     last_error_at: Mapped[Stamp | None]
     last_sent_at: Mapped[Stamp | None]
+    pace: Mapped[int] = mapped_column(server_default="2")
 
 
 class ResellerPool(ResellerRow):

@@ -19,7 +19,10 @@ from posthouse.sending.pools.models import Pool, ResellerPool, Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteCard:
-    """A route and how it does. `health` is well, resting (after failures, until `parked_until`) or paused (by a person)."""
+    """A route and how it does. `health` is well, resting (after failures, until `parked_until`) or paused (by a person).
+
+    `pace` 2: its server bears PIPELINING as far as is known; 1 and 0: it misbehaved, so less is written before a reply is awaited.
+    """
 
     id: int
     pool_id: int
@@ -45,6 +48,7 @@ class RouteCard:
     last_error: str
     last_error_at: datetime | None
     last_sent_at: datetime | None
+    pace: int
 
     @property
     def preamble(self) -> bytes:
@@ -116,6 +120,7 @@ _KNOWN = (
     Route.last_error,
     Route.last_error_at,
     Route.last_sent_at,
+    Route.pace,
 )
 _POOL_OF = sa.text(
     "SELECT coalesce((SELECT t.pool_id FROM tenant_pool t JOIN reseller_pool g ON g.pool_id = t.pool_id"

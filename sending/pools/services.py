@@ -19,6 +19,8 @@ from posthouse.sending.pools import permissions, rules
 from posthouse.sending.pools.models import Pool, ResellerPool, Route, TenantPool
 from posthouse.sending.pools.rules import STREAMS, RouteValues
 
+FULL_PACE = 2
+
 
 def create_pool(scope: Scope, *, name: str, kind: str = "shared") -> int:
     """Make a pool; returns its id. `kind` is shared or dedicated. Raises: Invalid."""
@@ -79,7 +81,7 @@ def edit_route(scope: Scope, *, route_id: int, password: str | None = None, **va
     if password is not None:
         row.password_sealed = None
         _keep_password(row, password)
-    row.failures, row.parked_until = 0, None
+    row.failures, row.parked_until, row.pace = 0, None, FULL_PACE
     audit.record(scope, verb="route.edited", subject="route", subject_id=route_id, host=row.host, port=row.port)
 
 
@@ -177,6 +179,11 @@ def note_trouble(scope: Scope, *, route_id: int, failures: int, pause_seconds: f
         .where(Route.id == route_id)
         .values(failures=failures, parked_until=now + timedelta(seconds=pause_seconds), last_error=detail[:300], last_error_at=now)
     )
+
+
+def note_pace(scope: Scope, *, route_id: int, pace: int) -> None:
+    """Note that a route's server doesn't bear more than this pace; editing the route forgets it. For workers; may be repeated."""
+    session(scope).execute(sa.update(Route).where(Route.id == route_id, Route.pace > pace).values(pace=pace))
 
 
 def note_well(scope: Scope, *, route_id: int) -> None:
