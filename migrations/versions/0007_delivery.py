@@ -330,12 +330,12 @@ def _lanes() -> None:
     )
     # Finds due messages whose lane sleeps; tells only how many lanes it woke.
     lookup_function(
-        "sending_wake_lanes(p_at timestamptz)",
+        "sending_wake_lanes(p_at timestamptz, p_since timestamptz)",
         returns="SETOF text",
         body=(
             "UPDATE lane_tenant l SET due_at = p_at WHERE coalesce(l.due_at > p_at, true) AND coalesce(l.resumes_at <= p_at, true)"
             " AND EXISTS (SELECT 1 FROM message m WHERE m.tenant_id = l.tenant_id AND m.stream = l.stream AND m.state = 'queued'"
-            " AND m.not_before <= p_at);"
+            " AND m.not_before <= p_at AND m.not_before >= p_since);"
             " SELECT DISTINCT l.stream FROM lane_tenant l WHERE l.due_at <= p_at"
         ),
         callers=("sched", "worker"),
@@ -349,11 +349,13 @@ DECLARE
   v_now bigint;
   v_row record;
 BEGIN
+  -- Whose turn it was is soon made up for after a crash; nobody waits for the disk to know it.
+  PERFORM set_config('synchronous_commit', 'off', true);
   SELECT c.now INTO v_now FROM lane_clock c WHERE c.stream = p_stream FOR UPDATE;
   SELECT l.tenant_id, l.for_reseller_id, greatest(l.pass, v_now) AS start, l.weight INTO v_row
     FROM lane_tenant l
    WHERE l.stream = p_stream AND l.due_at <= p_at AND coalesce(l.pool_id, 0) <> ALL (p_without)
-   ORDER BY greatest(l.pass, v_now), l.pass, l.tenant_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+   ORDER BY greatest(l.pass, v_now), l.pass, l.tenant_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
   IF NOT FOUND THEN RETURN; END IF;
   UPDATE lane_tenant l SET pass = v_row.start + 1000000 / v_row.weight WHERE l.tenant_id = v_row.tenant_id AND l.stream = p_stream;
   UPDATE lane_clock c SET now = v_row.start WHERE c.stream = p_stream;
@@ -365,7 +367,11 @@ END
 
 
 def _arrivals() -> None:
-    """Mark a tenant's lane as due in the transaction that queues its messages; takes no lock where it is due already."""
+    """Mark a tenant's lane as due in the transaction that queues its messages.
+
+    Where it is due already it is kept so until the messages can be seen, by a lock that those who queue share and that a claim
+    asks for before it sets the lane's next time: without it a message that is committed in that moment waits for the scheduler.
+    """
     op.execute(
         """
         CREATE FUNCTION message_arrived() RETURNS trigger LANGUAGE plpgsql AS $function$
@@ -373,7 +379,8 @@ def _arrivals() -> None:
         BEGIN
           FOR f IN SELECT n.tenant_id, n.stream, min(n.not_before) AS due FROM fresh n WHERE n.state = 'queued'
                    GROUP BY n.tenant_id, n.stream LOOP
-            IF NOT EXISTS (SELECT 1 FROM lane_tenant l WHERE l.tenant_id = f.tenant_id AND l.stream = f.stream AND l.due_at <= f.due) THEN
+            PERFORM 1 FROM lane_tenant l WHERE l.tenant_id = f.tenant_id AND l.stream = f.stream AND l.due_at <= f.due FOR KEY SHARE;
+            IF NOT FOUND THEN
               INSERT INTO lane_tenant AS l (tenant_id, stream, for_reseller_id, due_at)
               VALUES (f.tenant_id, f.stream, nullif(current_setting('posthouse.reseller_id', true), '')::bigint, f.due)
               ON CONFLICT (tenant_id, stream) DO UPDATE SET due_at = least(l.due_at, excluded.due_at);
@@ -544,7 +551,7 @@ def downgrade() -> None:
     op.drop_table("pool_pace")
     drop_tables("reseller_soft_bounce_policy", "soft_bounce_policy")
     drop_tables("reseller_standing_limit", "standing_limit", "standing", "standing_count")
-    op.execute("DROP FUNCTION sending_wake_lanes(timestamptz)")
+    op.execute("DROP FUNCTION sending_wake_lanes(timestamptz, timestamptz)")
     op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
     op.execute("DROP FUNCTION sending_fold_tallies(integer)")
     op.execute("DROP FUNCTION sending_forget_mime(timestamptz, integer)")

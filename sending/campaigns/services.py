@@ -189,7 +189,10 @@ def send_test(scope: Scope, *, campaign_id: int, to: str, contact_id: int | None
 
 
 def note_waiting(scope: Scope, *, campaign_ids: list[int], reason: str, resumes_at: object) -> None:
-    """Show that a limit binds, which, and until when; for the sender of mail, may be repeated. Paused and ended ones stay as they are."""
+    """Show that a limit binds, which, and until when; for the sender of mail, may be repeated.
+
+    Paused and ended ones stay as they are, and so does one that somebody is changing at the moment: the next claim says it again.
+    """
     for row in _locked_all(scope, campaign_ids):
         state = rules.wait(State(row.state))
         if state is not None or row.state == State.WAITING:
@@ -198,7 +201,7 @@ def note_waiting(scope: Scope, *, campaign_ids: list[int], reason: str, resumes_
 
 
 def note_sending(scope: Scope, *, campaign_ids: list[int]) -> None:
-    """Show that messages leave again after a limit bound; for the sender of mail, may be repeated."""
+    """Show that messages leave again after a limit bound; for the sender of mail, may be repeated, and passes over as `note_waiting` does."""
     for row in _locked_all(scope, campaign_ids):
         state = rules.resume(State(row.state), expanded=row.expanded_at is not None)
         if state is not None:
@@ -261,7 +264,7 @@ def _require_active(scope: Scope) -> None:
 def _keep_going(scope: Scope, row: Campaign) -> None:
     """Write the next range at once, and have the rest and the end looked after."""
     if row.expanded_at is None and not expansion.expand(scope, row, size=expansion.FIRST_RANGE):
-        enqueue(scope, EXPAND_JOB, key=f"{scope.tenant}.{row.id}", campaign_id=row.id)
+        enqueue(scope, EXPAND_JOB, key=f"{scope.tenant}.{row.id}.0", campaign_id=row.id)
     session(scope).flush()
     enqueue(scope, WATCH_JOB, key=f"{scope.tenant}.{row.id}.0", campaign_id=row.id)
 
@@ -278,5 +281,6 @@ def _locked(scope: Scope, campaign_id: int) -> Campaign:
 
 
 def _locked_all(scope: Scope, campaign_ids: list[int]) -> list[Campaign]:
-    query = sa.select(Campaign).where(Campaign.id.in_(campaign_ids)).order_by(Campaign.id).with_for_update()
+    """Lock those that nobody else has locked: who writes a campaign's messages waits for its lane, which the caller may hold."""
+    query = sa.select(Campaign).where(Campaign.id.in_(campaign_ids)).order_by(Campaign.id).with_for_update(skip_locked=True)
     return list(session(scope).scalars(query.execution_options(populate_existing=True)))

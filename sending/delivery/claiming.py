@@ -16,7 +16,7 @@ from posthouse.platform.statements import array, rows
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.campaigns.services import note_sending, note_waiting
-from posthouse.sending.delivery import journal, turns
+from posthouse.sending.delivery import journal, picking, turns
 from posthouse.sending.delivery.journal import Journal
 from posthouse.sending.delivery.outcomes import HORIZONS
 from posthouse.sending.delivery.turns import Hold
@@ -49,15 +49,6 @@ _STANDING = (
     " (SELECT array_agg(stream || ':' || grade) FROM standing WHERE reseller_id = %(reseller)s AND for_tenant_id = %(tenant)s) AS grades,"
     " EXISTS (SELECT 1 FROM warmup) AS warming"
 )
-# The contact's fields are fetched one by one for the rows that are taken, whatever the planner thinks of the table.
-_PICK = (
-    "SELECT m.id, m.revision_id, m.campaign_id, m.list_id, m.recipient, m.email_norm, m.domain, m.created_at, m.expires_at, m.not_before,"
-    " coalesce(m.fields, (SELECT c.fields FROM contact c WHERE c.tenant_id = m.tenant_id AND c.id = m.contact_id), '{{}}') AS fields"
-    " FROM message m WHERE m.tenant_id = %(tenant)s AND m.state = 'queued' AND m.not_before <= %(now)s AND {which}"
-    " ORDER BY m.not_before LIMIT %(size)s FOR UPDATE OF m SKIP LOCKED"
-)
-_PICK_SINGLE = _PICK.format(which="m.stream = %(stream)s AND m.campaign_id IS NULL")
-_PICK_CAMPAIGN = _PICK.format(which="m.campaign_id = %(campaign)s")
 _DROP = (
     "WITH dropped AS (UPDATE message m SET state = %(state)s, reason = %(reason)s, settled_at = %(now)s"
     " FROM unnest(CAST(%(ids)s AS bigint[])) AS u (id) WHERE m.tenant_id = %(tenant)s AND m.id = u.id)"
@@ -112,15 +103,28 @@ class Place:
     worker: str
 
 
+class _TooMuch(Exception):
+    """More was leased than the limits allow; nothing of it is committed."""
+
+
 def claim(scope: Scope, *, stream: str, place: Place) -> Claimed | None:
     """Claim up to 200 due messages of the tenant in a transaction of its own; None when none can be sent now.
 
     When the transaction fails the journal is let go for the sweeper: nobody knows whether the COMMIT arrived.
     """
+    # The ledger's rows are everybody's. While no limit binds they are locked when all else is done, for nothing but the commit:
+    # a single message never waits for a campaign's lease to be written.
+    try:
+        return _attempt(scope, stream, place, ask_first=False)
+    except _TooMuch:
+        return _attempt(scope, stream, place, ask_first=True)
+
+
+def _attempt(scope: Scope, stream: str, place: Place, *, ask_first: bool) -> Claimed | None:
     claimed = None
     try:
         with transaction(scope):
-            claimed = _claim(scope, stream, place)
+            claimed = _claim(scope, stream, place, ask_first=ask_first)
     except BaseException:
         if claimed is not None:
             claimed.journal.close()
@@ -128,7 +132,7 @@ def claim(scope: Scope, *, stream: str, place: Place) -> Claimed | None:
     return claimed
 
 
-def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:
+def _claim(scope: Scope, stream: str, place: Place, *, ask_first: bool) -> Claimed | None:
     now = clock.now()
     around = rows(scope, _STANDING, {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream})[0]
     grade = standing.grade_for(stream, around.grades or [])
@@ -137,20 +141,29 @@ def _claim(scope: Scope, stream: str, place: Place) -> Claimed | None:
         _leave(scope, stream, now, around.pool_id, hold, taken=0)
         return None
     slow = grade is Grade.SLOWED
-    picked, full = _pick(scope, stream, now, around.running or [], SLOW_MESSAGES if slow else MOST)
+    most = SLOW_MESSAGES if slow else MOST
+    picked, full = picking.pick(scope, stream=stream, now=now, campaigns=around.running or [], most=most)
     fit = _drop_unfit(scope, stream, now, picked)
     sharing = warmup.share_out(scope, pool_id=around.pool_id, messages=fit) if around.warming else Sharing()
     fit = _without_waiting(scope, sharing, fit)
-    # The ledger's rows are everybody's: they are locked last and for the shortest time.
-    grant = reserve(scope, lease_id=around.lease_id, wanted=len(fit)) if fit else None
-    taken = fit[: grant.amount] if grant else []
+    if not full:
+        # Whoever queues messages for this lane at the moment commits first, and is seen before the lane's next time is set.
+        turns.lock_place(scope, stream=stream)
+        full = picking.came(scope, stream=stream, now=clock.now(), campaigns=around.running or [], known=picked)
+    grant = reserve(scope, lease_id=around.lease_id, wanted=len(fit)) if fit and ask_first else None
+    taken = fit[: grant.amount] if grant else fit
     hold = _quota_hold(grant.binding) if grant and grant.binding else Hold("slowed", now + SLOW_GAP) if slow and taken else None
     _tell_campaigns(scope, around.waiting or [], taken, fit[len(taken) :], grant.binding if grant else None)
     warmup.hold(scope, sharing, lease_id=around.lease_id, taken=taken)
+    if len(taken) < len(fit):
+        picking.forget(scope, around.running or [])
     _leave(scope, stream, now, around.pool_id, hold, taken=len(taken), more=full)
     if not taken:
         return None
     made = _lease(scope, stream, now, place, around, taken)
+    if grant is None and reserve(scope, lease_id=around.lease_id, wanted=len(taken)).amount < len(taken):
+        made.remove()
+        raise _TooMuch
     cards = tuple(_card(row, sharing.routes.get(row.id)) for row in taken)
     return Claimed(scope=scope, lease_id=around.lease_id, stream=stream, pool_id=around.pool_id, journal=made, cards=cards)
 
@@ -176,19 +189,6 @@ def _standing_hold(scope: Scope, stream: str, around: Any, grade: Grade, now: da
     if grade is Grade.SLOWED and (until := turns.held_until(scope, stream=stream, by="slowed")) is not None and until > now:
         return Hold("slowed", until)
     return Hold("no_pool", now + LOOK_AGAIN) if around.pool_id is None else None
-
-
-def _pick(scope: Scope, stream: str, now: datetime, campaigns: Sequence[int], most: int) -> tuple[list[Any], bool]:
-    """Lock due messages: single ones first, then those of running campaigns, in turn from a place that moves."""
-    values = {"tenant": scope.tenant, "stream": stream, "now": now}
-    picked = rows(scope, _PICK_SINGLE, {**values, "size": most})
-    shift = now.microsecond % len(campaigns) if campaigns else 0
-    # Campaigns are marketing; nothing of theirs is ever looked for on another stream.
-    for campaign in [*campaigns[shift:], *campaigns[:shift]] if stream == "marketing" else []:
-        if len(picked) >= most:
-            break
-        picked += rows(scope, _PICK_CAMPAIGN, {**values, "campaign": campaign, "size": most - len(picked)})
-    return picked, len(picked) >= most
 
 
 def _drop_unfit(scope: Scope, stream: str, now: datetime, picked: Sequence[Any]) -> list[Any]:

@@ -36,5 +36,6 @@ SHIFTS = [Shift(stream, partial(lane.work, stream)) for stream in STREAMS]
 TICKS = [
     Tick("sending.sweep", _sweep, 1.0),
     Tick("sending.wake_lanes", sweeper.wake, 1.0),
+    Tick("sending.wake_all_lanes", sweeper.wake_all, 30.0),
     Tick("sending.give_up_lost", _give_up_lost, 60.0),
 ]

@@ -82,9 +82,10 @@ def _settle(scope: Scope, lease_id: int, word: Callable[[int], Record | None], b
     _tell(scope, held, outcomes, now)
     _announce(scope, outcomes)
     _count(scope, lease.stream, outcomes, now)
-    _wake(scope, lease.stream, outcomes)
     if lease.warms:
         _settle_warmup(scope, lease_id, held, outcomes)
+    # In the order of a claim: the days of warming routes, the lane, the ledger.
+    _wake(scope, lease.stream, outcomes)
     # The ledger's rows are everybody's: they are locked last and for the shortest time.
     quotas.settle(scope, lease_id=lease_id, used=sum(outcome.used for outcome in outcomes))
     return Settled.DONE

@@ -20,6 +20,8 @@ from posthouse.sending.delivery.settlement import Settled, settle
 LOST_AFTER = timedelta(minutes=10)
 # A lease that is still held so long after its end is worth an operator's look: its process is stopped, or starved.
 ALARM_AFTER = timedelta(minutes=1)
+# Every second only what became due so lately is looked for.
+LATELY = timedelta(minutes=10)
 # A hidden file is younger than this while its claim may still give it its name.
 UNNAMED_SECONDS = 600
 
@@ -103,7 +105,16 @@ def _nobody_knows(message_id: int) -> Record:
 
 def wake(scope: Scope) -> None:
     """Ring for lanes with due work: a lost Redis or a bell that nobody heard delays by a tick and loses nothing."""
+    _wake(scope, LATELY)
+
+
+def wake_all(scope: Scope) -> None:
+    """Do it for whatever became due at any time."""
+    _wake(scope, None)
+
+
+def _wake(scope: Scope, within: timedelta | None) -> None:
     with transaction(scope):
-        streams = turns.wake_lanes(scope)
+        streams = turns.wake_lanes(scope, within=within)
     for stream in streams:
         bell().ring(stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ from posthouse.platform.statements import array, rows
 
 STRIDE = 1_000_000
 _NEXT = "SELECT o_tenant_id, o_reseller_id FROM sending_next_turn(%(stream)s, %(at)s, CAST(%(without)s AS bigint[]))"
-_WAKE = sa.text("SELECT sending_wake_lanes(:at)")
+_WAKE = sa.text("SELECT sending_wake_lanes(:at, CAST(:since AS timestamptz))")
 _AFTER = (
     "UPDATE lane_tenant SET due_at = %(due)s, pool_id = coalesce(%(pool)s, pool_id), held_by = %(held_by)s, resumes_at = %(resumes_at)s,"
     " pass = greatest(0, pass - CAST(%(back)s AS bigint) / weight) WHERE tenant_id = %(tenant)s AND stream = %(stream)s"
@@ -24,6 +24,7 @@ _DUE = sa.text("UPDATE lane_tenant SET due_at = least(due_at, :due) WHERE tenant
 _HELD = sa.text(
     "SELECT CASE WHEN held_by = :by THEN resumes_at END FROM lane_tenant WHERE tenant_id = :tenant AND stream = :stream FOR UPDATE"
 )
+_LOCK_PLACE = "SELECT 1 FROM lane_tenant WHERE tenant_id = %(tenant)s AND stream = %(stream)s FOR UPDATE"
 _WEIGH = sa.text(
     "INSERT INTO lane_tenant (tenant_id, stream, for_reseller_id, weight) VALUES (:tenant, :stream, :reseller, :weight)"
     " ON CONFLICT (tenant_id, stream) DO UPDATE SET weight = excluded.weight"
@@ -49,9 +50,21 @@ def next_turn(scope: Scope, *, stream: str, without: Sequence[int] = ()) -> Scop
     return scope_for(found[0].o_tenant_id, found[0].o_reseller_id) if found else None
 
 
-def wake_lanes(scope: Scope) -> list[str]:
-    """Make lanes due whose messages became due unnoticed; returns the streams that have work. May be repeated."""
-    return list(session(scope).execute(_WAKE, {"at": clock.now()}).scalars())
+def wake_lanes(scope: Scope, *, within: timedelta | None = None) -> list[str]:
+    """Make lanes due whose messages became due unnoticed; returns the streams that have work. May be repeated.
+
+    `within`: only those that became due in this time are looked for, which costs little; None is all.
+    """
+    at = clock.now()
+    return list(session(scope).execute(_WAKE, {"at": at, "since": "-infinity" if within is None else at - within}).scalars())
+
+
+def lock_place(scope: Scope, *, stream: str) -> None:
+    """Wait for those who queue messages for the tenant's lane at this moment (see message_arrived), and have those that follow wait.
+
+    What is asked of the queue after this sees all whose arrival left the lane's time as it was. Before the ledger, after all else.
+    """
+    rows(scope, _LOCK_PLACE, {"tenant": scope.tenant, "stream": stream})
 
 
 def after_turn(scope: Scope, *, stream: str, due_at: datetime | None, pool_id: int | None, share: float, hold: Hold | None) -> None:
