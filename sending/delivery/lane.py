@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from posthouse.platform import clock, logs, loops, stopping
+from posthouse.platform import clock, logs, loops, stopping, yielding
 from posthouse.platform.app import Core, bell, running_app, settings
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
@@ -53,6 +53,8 @@ def work(stream: str, until: float) -> None:
     # again and again took a fifth of the time between two signatures.
     gc.freeze()
     gc.set_threshold(GC_OBJECTS, 20, 100)
+    if stream == "marketing":
+        yielding.step_back()
     loops.run(LaneWorker(running_app(), stream, until).run())
 
 
