@@ -131,6 +131,36 @@ def test_pages_by_address(world):
         assert queries.list_contacts(world.a1.scope, prefix="b4@company.com").after is None
 
 
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_a_list_s_pages_are_the_same_by_either_way(world, monkeypatch, few):
+    """A small list is gone through whole, a large one is asked of each contact: the same contacts in the same order, by page."""
+    monkeypatch.setattr(queries, "_FEW", few)
+    scope = world.a1.scope
+    with transaction(scope):
+        mine, other = lists.create_list(scope, name="Mine"), lists.create_list(scope, name="Other")
+        for number in range(9):
+            card = services.create(scope, email=f"p{number}@company.com", source="api")
+            for chosen in (mine, other) if number % 3 else (other,):
+                lists.subscribe(scope, contact_id=card.id, list_id=chosen.id, source="api")
+            if number == 4:
+                lists.unsubscribe(scope, contact_id=card.id, list_id=mine.id)
+
+    def pages(**narrow):
+        after, found = None, []
+        while True:
+            with transaction(scope):
+                page = queries.list_contacts(scope, list_id=mine.id, after=after, limit=2, **narrow)
+            found.append([card.email[1] for card in page.cards])
+            if page.after is None:
+                return found
+            after = page.after
+
+    assert pages() == [["1", "2"], ["4", "5"], ["7", "8"]]
+    assert pages(state="subscribed") == [["1", "2"], ["5", "7"], ["8"]]
+    assert pages(state="unsubscribed") == [["4"]]
+    assert pages(prefix="p7") == [["7"]]
+
+
 def test_fields(world, ann):
     """A field's key is taken once; deleting it takes its values; the system's names are refused."""
     scope = world.a1.scope
