@@ -50,12 +50,14 @@ def expand(scope: Scope, campaign: Campaign, *, size: int) -> bool:
     """Write the next range of a locked campaign; returns whether all recipients are written now."""
     if campaign.list_id is None or campaign.revision_id is None or campaign.expand_until is None:
         return True
-    place = {"tenant": scope.tenant, "list": campaign.list_id, "after": campaign.expanded_to, "until": campaign.expand_until, "size": size}
-    rows = session(scope).execute(_RANGE, place).all()
+    place = {"tenant": scope.tenant, "list": campaign.list_id, "after": campaign.expanded_to, "until": campaign.expand_until}
+    # One more than is written, to know whether there is more.
+    found = session(scope).execute(_RANGE, {**place, "size": size + 1}).all()
+    rows = found[:size]
     if rows:
         _write(scope, campaign, rows)
         campaign.expanded_to = rows[-1].contact_id
-    if len(rows) < size:
+    if len(found) <= size:
         campaign.expanded_at = clock.now()
         if campaign.state == rules.State.STARTING:
             campaign.state = rules.State.SENDING

@@ -22,16 +22,16 @@ MAX_PARTS = 500
 _FACET = sa.text(
     "SELECT part, kind, count AS amount FROM campaign_count WHERE tenant_id = :tenant AND campaign_id = :campaign AND facet = :facet"
 )
-# Contacts in the order of their ids: those with a message and those without, each once.
+# Contacts in the order of their ids: those with a message and those without, each once. Each half reads a page's worth only.
 _RECIPIENTS = sa.text(
-    "SELECT * FROM ("
-    " SELECT m.contact_id, m.id AS message_id, m.recipient AS email, m.state, coalesce(nullif(m.reason, ''), m.bounce_reason) AS reason,"
+    "SELECT * FROM (("
+    "SELECT m.contact_id, m.id AS message_id, m.recipient AS email, m.state, coalesce(nullif(m.reason, ''), m.bounce_reason) AS reason,"
     " m.bounced_at IS NOT NULL AS bounced, m.complained_at IS NOT NULL AS complained FROM message m"
     " WHERE m.tenant_id = :tenant AND m.campaign_id = :campaign AND m.contact_id > :after"
-    " UNION ALL"
-    " SELECT s.contact_id, NULL, s.email, 'skipped', s.reason, false, false FROM campaign_skip s"
+    " ORDER BY m.contact_id LIMIT :size) UNION ALL ("
+    "SELECT s.contact_id, NULL, s.email, 'skipped', s.reason, false, false FROM campaign_skip s"
     " WHERE s.tenant_id = :tenant AND s.campaign_id = :campaign AND s.contact_id > :after"
-    ") AS r ORDER BY contact_id LIMIT :size"
+    " ORDER BY s.contact_id LIMIT :size)) AS r ORDER BY contact_id LIMIT :size"
 )
 _IN_FLIGHT = sa.text("SELECT count(*) FROM message WHERE tenant_id = :tenant AND state = 'leased' AND campaign_id = :campaign")
 _ENGAGEMENT = sa.text(

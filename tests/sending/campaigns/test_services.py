@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -14,6 +15,7 @@ from world import World
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Conflict, Forbidden, Invalid, Missing
+from posthouse.platform.settings import Settings
 from posthouse.sending.campaigns import composers, expansion, jobs, queries, report, services
 from posthouse.sending.campaigns.rules import State
 from posthouse.sending.content.cards import MessageCard
@@ -75,6 +77,25 @@ def test_k28_expansion_goes_on_where_it_was_cut_off(shop: Shop, monkeypatch: pyt
     with transaction(shop.scope):
         assert queries.get_campaign(shop.scope, card.id).state is State.SENDING
         assert report.get_report(shop.scope, card.id).totals["recipients"] == 3
+
+
+def test_a_long_list_lets_others_in_between(shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its stretch an expansion stands in line again, as one open job, and the next one goes on where it ended."""
+    monkeypatch.setattr(expansion, "FIRST_RANGE", 1)
+    monkeypatch.setattr(expansion, "RANGE", 1)
+    monkeypatch.setattr(jobs, "STRETCH_SECONDS", 0.0)
+    card = shop.campaign()
+    start(shop, card.id)
+    parts = []
+    for part in range(2):
+        jobs.expand_campaign(shop.scope, campaign_id=card.id, part=part)
+        written = len(messages(shop))
+        with transaction(shop.scope):
+            parts.append((written, queries.get_campaign(shop.scope, card.id).state))
+    assert parts == [(2, State.STARTING), (3, State.SENDING)]
+    with psycopg.connect(settings.database_url) as live:
+        asked = live.execute("SELECT args->>'part' FROM job WHERE kind = %s ORDER BY id", (services.EXPAND_JOB,)).fetchall()
+    assert asked == [(None,), ("1",)]
 
 
 def test_who_is_left_out_and_why(shop: Shop) -> None:
