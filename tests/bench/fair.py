@@ -25,6 +25,13 @@ _DONE = (
     " (SELECT 1 FROM campaign o WHERE o.tenant_id = c.tenant_id AND o.started_at IS NOT NULL AND o.expanded_at IS NULL)"
     " GROUP BY tenant_id HAVING sum(count) FILTER (WHERE kind = 'sent') = sum(count) FILTER (WHERE kind = 'recipients')"
 )
+# When each single message was written, and when its lease was made (one message each, nearly always, and the time of its claim's begin).
+_LEASED = (
+    "SELECT m.recipient, extract(epoch FROM m.created_at)::float8, extract(epoch FROM l.made_at)::float8 FROM message m"
+    " JOIN LATERAL (SELECT o.made_at FROM lease o WHERE o.tenant_id = m.tenant_id AND o.stream = 'transactional'"
+    " AND o.made_at <= m.settled_at ORDER BY o.made_at DESC LIMIT 1) l ON true"
+    " WHERE m.stream = 'transactional' AND m.created_at > to_timestamp(%(from)s)"
+)
 _LETTER = "<p>Your code is 123456. It holds for ten minutes.</p>"
 
 
@@ -33,6 +40,7 @@ class Singles:
 
     def __init__(self, url: str, key: str) -> None:
         self.called: dict[str, float] = {}
+        self.answered: dict[str, float] = {}
         self._url = url
         self._key = key
         self._over = threading.Event()
@@ -59,6 +67,7 @@ class Singles:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self._url}/api/v1/messages", json.dumps(body).encode(), headers)
         urllib.request.urlopen(request, timeout=30).close()
+        self.answered[to] = time.monotonic()
 
 
 def finish_seconds(yard: BenchYard, small: list[Customer]) -> list[float]:
@@ -80,10 +89,24 @@ def finish_seconds(yard: BenchYard, small: list[Customer]) -> list[float]:
     return [ended[tenant] - since for tenant, since in started.items()]
 
 
-def waits(singles: Singles, notes: Path) -> list[float]:
-    """Return how long each single message took from the call to the server's acceptance; those not taken yet are missing."""
+def taken(singles: Singles, notes: Path) -> dict[str, float]:
+    """Return when the server took each single message; those not taken yet are missing."""
     lines = [line.split() for line in notes.read_text().splitlines()] if notes.exists() else []
-    return [float(at) - singles.called[to] for to, at in lines if to in singles.called]
+    return {to: float(at) for to, at in lines if to in singles.called}
+
+
+def stages(yard: BenchYard, singles: Singles, at_server: dict[str, float]) -> dict[str, list[float]]:
+    """Return how long single messages took on each part of their way: to the answer, to the lease, to the server's acceptance."""
+    apart = time.time() - time.monotonic()
+    with psycopg.connect(yard.settings.database_url) as live:
+        found = live.execute(_LEASED, {"from": min(singles.called.values()) + apart - 1}).fetchall()
+    ways = [(to, made - apart, leased - apart) for to, made, leased in found if to in at_server]
+    return {
+        "answer": [singles.answered[to] - since for to, since in singles.called.items()],
+        "queue": [leased - made for _, made, leased in ways],
+        "lease": [at_server[to] - leased for to, _, leased in ways],
+        "all": [at - singles.called[to] for to, at in at_server.items()],
+    }
 
 
 def percentile(values: list[float], part: int) -> float:
@@ -111,16 +134,21 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
             singles = Singles(serve(yard), yard.key(shop))
             yard.start("transactional", "worker", "--queue", "transactional")
             singles.call()
-            until(lambda: waits(singles, notes), seconds=60, what="no single message leaves")
+            until(lambda: taken(singles, notes), seconds=60, what="no single message leaves")
             singles.called.clear()
+            singles.answered.clear()
             alone = finish_seconds(yard, small)
             campaign = big.draft_campaign()
             big.start(campaign)
             until(lambda: big.done(campaign) >= min(BIG_IS_AT_WORK, given.big // 10), seconds=120, what="the huge one does not start")
             with singles.at_work():
                 beside = finish_seconds(yard, small)
-            until(lambda: len(waits(singles, notes)) >= len(singles.called), seconds=60, what="a single message is missing")
-            found, left = waits(singles, notes), given.big - big.done(campaign)
+            until(lambda: len(taken(singles, notes)) >= len(singles.called), seconds=60, what="a single message is missing")
+            time.sleep(1)  # until the last lease is settled
+            ways, left = stages(yard, singles, taken(singles, notes)), given.big - big.done(campaign)
+    found = ways["all"]
+    for name, values in ways.items():
+        sys.stderr.write(f"{name}: " + ", ".join(f"p{part} {percentile(values, part) * 1000:.0f} ms" for part in (50, 90, 99, 100)) + "\n")
     return {
         "small_p95_alone_s": round(percentile(alone, 95), 2),
         "small_p95_beside_s": round(percentile(beside, 95), 2),
@@ -137,7 +165,11 @@ def main() -> None:
     parser.add_argument("--tenants", type=int, default=200, help="small tenants")
     parser.add_argument("--messages", type=int, default=500, help="of each small tenant")
     parser.add_argument("--big", type=int, default=1_000_000, help="messages of the huge tenant")
-    figures = measure(given := parser.parse_args())
+    parser.add_argument("--small", action="store_true", help="20 tenants of 200 beside one of 50,000")
+    given = parser.parse_args()
+    if given.small:
+        given.tenants, given.messages, given.big = 20, 200, 50_000
+    figures = measure(given)
     sys.stdout.write(json.dumps(figures) + "\n" if given.json else "".join(f"{name}: {value}\n" for name, value in figures.items()))
 
 
