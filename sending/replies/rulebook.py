@@ -19,6 +19,7 @@ class Rule:
     A phrase may hold ` * `: its pieces must then occur in that order. A phrase of at most four Latin letters counts only as a
     whole word, since `dul` stands in "module" and `uce` in "produce". `needs` are literal pieces of which the pattern holds
     one. `heads` are literal pieces without one of which the rule cannot apply; empty when there are none to look for.
+    `plain_heads` are those of them in ASCII: a text in ASCII can hold no others.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Rule:
     pattern: re.Pattern[str] | None
     needs: tuple[str, ...]
     heads: tuple[str, ...] = ()
+    plain_heads: tuple[str, ...] = ()
 
     def fits(self, text: str, status: str, code: int, stage: str, group: str) -> bool:
         """Does the rule apply to a tidied text with these codes?"""
@@ -119,6 +121,7 @@ def _rule(name: str, facts: dict[str, object]) -> Rule:
     pattern = facts.get("pattern")
     phrases = _phrases(facts.get("phrases"))
     needs = tuple(map(str, _list(facts.get("needs"))))
+    heads = _heads(phrases, needs)
     return Rule(
         name=name,
         reason=str(facts["reason"]),
@@ -133,7 +136,8 @@ def _rule(name: str, facts: dict[str, object]) -> Rule:
         groups=frozenset(map(str, _list(facts.get("groups")))),
         pattern=re.compile(str(pattern)) if pattern else None,
         needs=needs,
-        heads=_heads(phrases, needs),
+        heads=heads,
+        plain_heads=tuple(head for head in heads if head.isascii()),
     )
 
 
@@ -155,6 +159,6 @@ def _words(words: list[str]) -> re.Pattern[str] | None:
 
 
 def _heads(phrases: tuple[tuple[str, ...], ...], needs: tuple[str, ...]) -> tuple[str, ...]:
-    if phrases:
-        return tuple(dict.fromkeys(phrase[0] for phrase in phrases))
-    return needs
+    pieces = list(dict.fromkeys(phrase[0] for phrase in phrases)) or list(needs)
+    # A piece that holds another one needs no look-up of its own.
+    return tuple(piece for piece in pieces if not any(other in piece for other in pieces if other != piece))

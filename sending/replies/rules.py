@@ -31,9 +31,10 @@ def classify(code: int, enhanced: str | None, text: str, *, stage: str = "", dom
 def _reason(text: str, status: str, code: int, stage: str, group: str) -> tuple[str, str]:
     if not text and not status and not code:
         return "undefined", "nothing-said"
+    plain = text.isascii()
     for rule in rules():
         # Nearly every rule fails for want of a piece, so the pieces are looked for before anything is called.
-        if rule.heads and not _holds_one(text, rule.heads):
+        if rule.heads and not _holds_one(text, rule.plain_heads if plain else rule.heads):
             continue
         if rule.fits(text, status, code, stage, group):
             return rule.reason, rule.name
