@@ -22,9 +22,9 @@ from posthouse.platform.jobs import Job, PeriodicJob
 from posthouse.platform.scope import Scope
 from posthouse.sending.tokens import Mint
 
-VISIT_SECONDS = 240.0
-TAKE_SECONDS = 180.0
-"""New mails are taken for so long; what is left of the visit is for settling them."""
+VISIT_SECONDS = 120.0
+TAKE_SECONDS = 60.0
+"""New mails are taken for so long, so that other jobs get their turn; what is left of the visit is for settling them."""
 AT_MOST = 5_000
 SETTLE_EVERY = 100
 MAIL_BYTES = 16 * 1024 * 1024

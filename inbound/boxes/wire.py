@@ -80,9 +80,11 @@ class Wire:
 
     def _connect(self) -> socket.socket:
         try:
-            return socket.create_connection((self._place.host, self._place.port), timeout=min(self._patience(), 10.0))
-        except OSError as problem:
+            made = socket.create_connection((self._place.host, self._place.port), timeout=min(self._patience(), 10.0))
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # commands are small, and each waits for its answer
+        except (OSError, UnicodeError) as problem:
             raise _of_connection(problem, self._place) from problem
+        return made
 
     def _fill(self) -> None:
         try:
@@ -111,7 +113,7 @@ class Wire:
 _GARBAGE = "It doesn't behave like a mail server: look at host, port and encryption."
 
 
-def _of_connection(problem: OSError, place: Place) -> BoxTrouble:
+def _of_connection(problem: OSError | UnicodeError, place: Place) -> BoxTrouble:
     words = str(problem)
     if isinstance(problem, socket.gaierror | UnicodeError):
         return BoxTrouble("Name", words, f"There is no server “{place.host}”. Look for a typing mistake in its name.")

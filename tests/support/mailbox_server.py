@@ -68,6 +68,7 @@ class MailboxServer:
                 taken, _ = self._listening.accept()
             except OSError:
                 return
+            taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.append(taken)
             threading.Thread(target=self._talk, args=(taken,), daemon=True).start()
 
