@@ -243,7 +243,7 @@ def _sort(scope: Scope, mails: Sequence[Claimed]) -> list[Outcome]:
                 scope, Matter(one.message_id, understood, one.role, mail_id, nobody=_has_no_sender(one.arrival.envelope), cards=cards)
             )
             note_effect(scope, mail_id=mail_id, message_id=one.message_id, kind=understood.kind, effect=effect)
-            if effect is Effect.NONE and one.arrival.key is None and is_strange(understood):
+            if effect in (Effect.NONE, Effect.BOUNCED) and one.arrival.key is None and is_strange(understood):
                 keep_strange(scope, one.arrival, message_id=one.message_id)
             if effect in NOTHING_NEW:
                 changed_nothing.append(effect)

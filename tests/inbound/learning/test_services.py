@@ -159,3 +159,24 @@ def test_the_copy_of_a_forgotten_persons_mail_goes_with_it(desk: Desk) -> None:
         assert live.execute(sa.text("SELECT about_message_id FROM unmatched_mail")).scalar_one() == sent.id
     forget_mail(desk.world.a1.scope, MessagesForgotten(message_ids=[sent.id]))
     assert _waiting(desk) == []
+
+
+def test_a_bounce_that_says_no_reason_counts_at_once_and_waits_to_be_learned_from(desk: Desk) -> None:
+    """It has its effect; the rule gives the next one its reason, and the waiting one none a second time."""
+    first, second = desk.send(desk.world.a1), desk.send(desk.world.a1, "bob@example.net")
+
+    def bounce(sent: Sent) -> None:
+        text = f"From: MAILER-DAEMON@x.example\nSubject: failure notice\n\n<{sent.token}@x.example>:\n550 zorblax quux frobnicated today\n"
+        desk.hand_in(text.encode(), f"{sent.token}@bounce.mail.example")
+
+    bounce(first)
+    assert desk.marks(first)[0] is True
+    (card,) = _waiting(desk)
+    assert (card.kind, card.effect) == ("bounce", "not-understood")
+    rule_id = _make(desk, card.id, Rule(0, "zorblax quux frobnicated", "", "", "bounce", "mailboxfull", final=True))
+    _activate(desk, rule_id)
+    _run_again(rule_id)
+    assert _waiting(desk) == []
+    assert desk.mail(desk.world.a1) == [("bounce", "bounced", first.id)]
+    bounce(second)
+    assert desk.marks(second)[:2] == (True, "mailboxfull")
