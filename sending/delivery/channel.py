@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from enum import IntEnum, StrEnum
 from typing import cast
 
@@ -51,12 +52,15 @@ class Gone(Exception):
 class Channel(asyncio.Protocol):
     """Speaks on one transport. One task at a time may wait for replies."""
 
-    def __init__(self, transport: asyncio.Transport, offers: Offers, pace: Pace) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, offers: Offers, pace: Pace, *, ending: Callable[[asyncio.BaseTransport], None] | None = None
+    ) -> None:
         self.offers = offers
         self.pace = pace if offers.pipelining else Pace.PLAIN
         self.begun = 0  # messages whose envelope was written on this connection
         self.unfinished = False  # the server holds a refused transaction: RSET before the next MAIL, whoever writes it
         self._transport = transport
+        self._ending = ending
         self._loop = asyncio.get_running_loop()
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
@@ -178,6 +182,8 @@ class Channel(asyncio.Protocol):
 
     async def quit(self) -> None:
         """Say goodbye and close; never raises, never waits long."""
+        if self._ending is not None and self.alive:
+            self._ending(self._transport)
         try:
             self.write(b"QUIT\r\n", replies=1)
             await self.reply(QUIT_SECONDS)
@@ -186,9 +192,11 @@ class Channel(asyncio.Protocol):
         self.drop()
 
 
-def adopt(transport: asyncio.BaseTransport, offers: Offers, pace: Pace) -> Channel:
-    """Take a connected transport over from the library that opened it."""
+def adopt(
+    transport: asyncio.BaseTransport, offers: Offers, pace: Pace, *, ending: Callable[[asyncio.BaseTransport], None] | None = None
+) -> Channel:
+    """Take a connected transport over from the library that opened it; `ending` is told when it is given up while well."""
     stream = cast("asyncio.Transport", transport)
-    channel = Channel(stream, offers, pace)
+    channel = Channel(stream, offers, pace, ending=ending)
     stream.set_protocol(channel)
     return channel

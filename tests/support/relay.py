@@ -32,6 +32,7 @@ class Session:
     recipients: list[str] = field(default_factory=list)
     accepted: int = 0
     encrypted: bool = False
+    resumed: bool = False
 
 
 @dataclass
@@ -91,6 +92,7 @@ class Relay:
                 assert self.tls is not None
                 await writer.start_tls(self.tls)
                 session.encrypted = True
+                session.resumed = writer.get_extra_info("ssl_object").session_reused
             else:
                 await self._answer(session, verb, line, self._reply(session, verb, line), writer)
             if verb == "QUIT":

@@ -377,6 +377,28 @@ def test_pipelining_works_over_starttls(server_tls):
     assert sum(line.startswith("EHLO") for line in relay.sessions[0].lines) == 2
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_next_connection_goes_on_with_the_last_ones_session(server_tls, version):
+    """The second connection to a server is resumed: no certificates, no key exchange."""
+    server_tls.maximum_version = version
+    relay = Relay(tls=server_tls)
+
+    async def talk():
+        async with relay:
+            for _ in range(3):
+                door = Door(host="127.0.0.1", port=relay.port, tls="starttls", verify=False)
+                channel = await open_channel(door, pace=Pace.OVERLAPPED)
+                await converse(channel, Bag(2), most=100)
+                await channel.quit()
+
+    try:
+        asyncio.run(asyncio.wait_for(talk(), 20))
+    finally:
+        server_tls.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    assert [one.resumed for one in relay.sessions][1:] == [True, True]
+    assert len(relay.accepted) == 6
+
+
 def test_an_unknown_certificate_is_refused(server_tls):
     """By default a route's certificate must be good; only a person can mend that."""
 
