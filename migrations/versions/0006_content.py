@@ -90,6 +90,8 @@ def _campaigns() -> None:
         sa.Column("resumes_at", _WHEN),
         sa.Column("list_id", sa.BigInteger),
         sa.Column("domain_id", sa.BigInteger),
+        # A pool that is gone, or no longer the reseller's, counts for nothing.
+        sa.Column("pool_id", sa.BigInteger),
         sa.Column("from_name", sa.Text, nullable=False, server_default=""),
         sa.Column("from_local", sa.Text, nullable=False, server_default=""),
         sa.Column("reply_to", sa.Text, nullable=False, server_default=""),

@@ -39,6 +39,8 @@ def upgrade() -> None:
     _standings()
     _soft_bounces()
     _warmups()
+    _rates()
+    _mailboxes()
 
 
 def _pools() -> None:
@@ -104,15 +106,26 @@ def _pools() -> None:
         sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id"), nullable=False),
         sa.Column("stream", sa.Text, nullable=False),
         sa.Column("is_default", sa.Boolean, nullable=False, server_default=sa.false()),
+        # As tenants see it, who may choose it for a campaign then; empty: they may not.
+        sa.Column("label", sa.Text, nullable=False, server_default=""),
         unique=[("stream", "pool_id")],
         checks=[_STREAM],
         indexes=[Index(("stream",), unique=True, where="is_default", name="uq_reseller_pool_default")],
-        grants=Grants(app="select", worker="select", operator=EVERYTHING),
+        grants=Grants(app="select, update (label)", worker="select, update (label)", operator=EVERYTHING),
+    )
+    reseller_table(
+        "pool_rule",
+        sa.Column("stream", sa.Text, nullable=False),
+        sa.Column("domain_group", sa.Text, nullable=False),
+        sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id", ondelete="CASCADE"), nullable=False),
+        unique=[("stream", "domain_group")],
+        checks=[_STREAM],
+        grants=Grants(app=EVERYTHING, worker=EVERYTHING, operator=EVERYTHING),
     )
     tenant_table(
         "tenant_pool",
         sa.Column("stream", sa.Text, nullable=False, primary_key=True),
-        sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id"), nullable=False),
+        sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id", ondelete="CASCADE"), nullable=False),
         checks=[_STREAM],
         with_id=False,
     )
@@ -539,12 +552,90 @@ def _warmups() -> None:
     )
 
 
+def _rates() -> None:
+    """Keep what routes may do, to everybody or to one provider's recipients; what was taken of that; and what rests."""
+    count = [sa.Column(name, sa.Integer) for name in ("per_second", "per_minute", "per_hour", "per_day")]
+    most = [sa.Column(name, sa.Integer) for name in ("connections", "messages_per_connection", "most_bytes")]
+    platform_table(
+        "route_limit",
+        *_part(),
+        *count,
+        *most,
+        checks=[("sizes", " AND ".join(f"coalesce({one.name}, 1) > 0" for one in [*count, *most]))],
+        grants=Grants(worker="select", operator=EVERYTHING),
+        with_id=False,
+    )
+    platform_table(
+        "route_spent",
+        *_part(),
+        sa.Column("period", sa.Text, nullable=False, primary_key=True),
+        sa.Column("bucket", _WHEN, nullable=False, primary_key=True),
+        sa.Column("used", sa.Integer, nullable=False),
+        checks=[("used", "used >= 0"), ("period", "period IN ('hour', 'day')")],
+        grants=Grants(worker="select, insert, update, delete", operator="select"),
+        with_id=False,
+        storage="fillfactor = 50",
+    )
+    platform_table(
+        "route_hold",
+        *_part(),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("since", _WHEN, nullable=False),
+        sa.Column("until", _WHEN, nullable=False),
+        sa.Column("next_at", _WHEN),
+        sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("said", sa.Text, nullable=False, server_default=""),
+        grants=Grants(app='select (route_id, domain_group, "by", "until")', worker=EVERYTHING, operator="select, delete"),
+        with_id=False,
+        storage="fillfactor = 50",
+    )
+    platform_table(
+        "route_use",
+        _of_route(),
+        sa.Column("worker", sa.Text, nullable=False, primary_key=True),
+        sa.Column("connections", sa.Integer, nullable=False),
+        sa.Column("at", _WHEN, nullable=False),
+        grants=Grants(worker=EVERYTHING, operator="select"),
+        with_id=False,
+        storage="fillfactor = 50",
+    )
+
+
+def _mailboxes() -> None:
+    """Keep mailbox providers as the operator wants them, and which servers take the mail of domains."""
+    platform_table(
+        "mailbox_group",
+        sa.Column("key", sa.Text, nullable=False, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("domains", sa.ARRAY(sa.Text), nullable=False),
+        sa.Column("mx", sa.ARRAY(sa.Text), nullable=False),
+        grants=Grants(app="select", worker="select", operator=EVERYTHING),
+        with_id=False,
+    )
+    platform_table(
+        "mailbox_domain",
+        sa.Column("domain", _COMPARED, nullable=False, primary_key=True),
+        sa.Column("mx", sa.Text, nullable=False, server_default=""),
+        sa.Column("asked_at", _WHEN, nullable=False),
+        sa.Column("looked_at", _WHEN),
+        indexes=[Index(("looked_at", "asked_at"))],
+        grants=Grants(app="select (domain, mx)", worker="select, insert, update", operator="select"),
+        with_id=False,
+    )
+
+
+def _part() -> tuple[sa.Column[object], ...]:
+    return _of_route(), sa.Column("domain_group", sa.Text, nullable=False, primary_key=True)
+
+
 def _of_route() -> sa.Column[object]:
     return sa.Column("route_id", sa.BigInteger, sa.ForeignKey("route.id", ondelete="CASCADE"), nullable=False, primary_key=True)
 
 
 def downgrade() -> None:
     """Drop what this revision names."""
+    drop_tables("mailbox_domain", "mailbox_group")
+    drop_tables("route_use", "route_hold", "route_spent", "route_limit")
     drop_tables("warmup_hold", "warmup_day", "warmup")
     op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")
     op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz)")
@@ -558,4 +649,4 @@ def downgrade() -> None:
     drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "tenant_day", "tenant_tally", "message_event", "message")
     op.execute("DROP FUNCTION message_events_tallied()")
     op.execute("DROP FUNCTION message_arrived()")
-    drop_tables("tenant_pool", "reseller_pool", "route", "pool")
+    drop_tables("tenant_pool", "pool_rule", "reseller_pool", "route", "pool")

@@ -26,6 +26,7 @@ class Campaign(TenantRow):
     resumes_at: Mapped[datetime | None] = mapped_column(_WHEN)
     list_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     domain_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    pool_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     from_name: Mapped[str] = mapped_column(default="")
     from_local: Mapped[str] = mapped_column(default="")
     reply_to: Mapped[str] = mapped_column(default="")

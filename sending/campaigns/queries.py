@@ -31,6 +31,7 @@ class CampaignCard:
     resumes_at: datetime | None
     list_id: int | None
     domain_id: int | None
+    pool_id: int | None
     from_name: str
     from_local: str
     reply_to: str
@@ -98,6 +99,7 @@ def campaign_card(row: Campaign) -> CampaignCard:
         resumes_at=row.resumes_at,
         list_id=row.list_id,
         domain_id=row.domain_id,
+        pool_id=row.pool_id,
         from_name=row.from_name,
         from_local=row.from_local,
         reply_to=row.reply_to,

@@ -27,6 +27,7 @@ from posthouse.sending.domains.rules import State as DomainState
 from posthouse.sending.errors import domain_not_yours
 from posthouse.sending.events import CampaignPaused, CampaignStarted, CampaignStopped
 from posthouse.sending.messages import intake
+from posthouse.sending.pools import queries as pools
 from posthouse.tenants.accounts.queries import own_tenant
 from posthouse.tenants.accounts.rules import may_send
 from posthouse.tenants.contacts import addresses
@@ -41,11 +42,15 @@ MAX_NAME_CHARACTERS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What the author writes. `kind` is html or mjml; an empty `text` is made from the HTML; ids None where not chosen yet."""
+    """What the author writes. `kind` is html or mjml; an empty `text` is made from the HTML; ids None where not chosen yet.
+
+    `pool_id` is one of the pools that the reseller offers its tenants; None: the usual one.
+    """
 
     name: str
     list_id: int | None = None
     domain_id: int | None = None
+    pool_id: int | None = None
     from_name: str = ""
     from_local: str = ""
     reply_to: str = ""
@@ -82,7 +87,9 @@ def copy_campaign(scope: Scope, *, campaign_id: int) -> CampaignCard:
     require(scope, permissions.WRITE_CAMPAIGNS)
     row = _locked(scope, campaign_id)
     name = f"{row.name} (copy)"[:MAX_NAME_CHARACTERS]
-    return create_campaign(scope, Draft(name=name, **{field: getattr(row, field) for field in revisions.WRITTEN}))
+    return create_campaign(
+        scope, Draft(name=name, pool_id=_still_offered(scope, row), **{field: getattr(row, field) for field in revisions.WRITTEN})
+    )
 
 
 def delete_campaign(scope: Scope, *, campaign_id: int) -> None:
@@ -222,13 +229,20 @@ def _write(scope: Scope, row: Campaign, draft: Draft) -> None:
         lists.get_list(scope, draft.list_id)
     if draft.domain_id is not None and session(scope).get(SendingDomain, (scope.tenant, draft.domain_id)) is None:
         raise missing("domain")
+    if draft.pool_id is not None and draft.pool_id not in {one.pool_id for one in pools.offered(scope)}:
+        raise Invalid("choice_unknown", "That way of sending is not offered any more. Choose another.", field="pool_id")
     if draft.from_local:
         _require_address(f"{draft.from_local}@example.com", "from_local", "What stands before the @ in From")
     if draft.reply_to:
         _require_address(draft.reply_to, "reply_to", "Reply-To")
     row.name = name
+    row.pool_id = draft.pool_id
     for field in revisions.WRITTEN:
         setattr(row, field, getattr(draft, field))
+
+
+def _still_offered(scope: Scope, row: Campaign) -> int | None:
+    return row.pool_id if row.pool_id in {one.pool_id for one in pools.offered(scope)} else None
 
 
 def _encodable(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,17 +15,19 @@ from posthouse.platform.scope import Scope
 from posthouse.platform.statements import array, rows
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
-from posthouse.sending.campaigns.services import note_sending, note_waiting
-from posthouse.sending.delivery import journal, picking, turns
+from posthouse.sending.delivery import choosing, journal, picking, turns
 from posthouse.sending.delivery.journal import Journal
+from posthouse.sending.delivery.leftovers import quota_hold, room_hold, tell_campaigns, without_held, without_waiting
 from posthouse.sending.delivery.outcomes import HORIZONS
 from posthouse.sending.delivery.turns import Hold
+from posthouse.sending.mailboxes.queries import groups_of
+from posthouse.sending.mailboxes.rules import OTHER
 from posthouse.sending.messages.events import MessagesFailed
+from posthouse.sending.rates.room import Room, look
 from posthouse.sending.standing import rules as standing
 from posthouse.sending.standing.rules import SLOW_GAP, SLOW_MESSAGES, Grade
 from posthouse.sending.warmup import services as warmup
 from posthouse.sending.warmup.services import Sharing
-from posthouse.tenants.quotas.rules import Binding, Layer
 from posthouse.tenants.quotas.services import reserve
 from posthouse.tenants.suppressions.queries import suppressed_emails
 
@@ -35,7 +37,8 @@ WORK_SECONDS = 60
 UNTIL = timedelta(seconds=WORK_SECONDS + 30)
 # A held tenant is looked at again so often, for limits may be raised meanwhile.
 LOOK_AGAIN = timedelta(seconds=15)
-WARM_UP = "The servers that send it are new and have sent today what they may."
+# A pool's limits are the same for all its tenants: many look again at once.
+RATE_LOOK_AGAIN = timedelta(seconds=60)
 MAY_SEND = ("active", "grace")
 
 # All that stands around a claim, and the lease's id, in one round trip.
@@ -47,7 +50,13 @@ _STANDING = (
     " (SELECT array_agg(id ORDER BY id) FROM campaign WHERE tenant_id = %(tenant)s AND state IN ('starting', 'sending', 'waiting')) AS running,"
     " (SELECT array_agg(id) FROM campaign WHERE tenant_id = %(tenant)s AND state = 'waiting') AS waiting,"
     " (SELECT array_agg(stream || ':' || grade) FROM standing WHERE reseller_id = %(reseller)s AND for_tenant_id = %(tenant)s) AS grades,"
-    " EXISTS (SELECT 1 FROM warmup) AS warming"
+    " (SELECT jsonb_object_agg(c.id::text, c.pool_id) FROM campaign c JOIN reseller_pool g ON g.pool_id = c.pool_id"
+    " AND g.reseller_id = %(reseller)s AND g.stream = %(stream)s WHERE c.tenant_id = %(tenant)s AND c.pool_id IS NOT NULL"
+    " AND c.state IN ('starting', 'sending', 'waiting')) AS chosen,"
+    " (SELECT jsonb_object_agg(r.domain_group, r.pool_id) FROM pool_rule r JOIN reseller_pool g ON g.pool_id = r.pool_id"
+    " AND g.reseller_id = r.reseller_id AND g.stream = r.stream WHERE r.reseller_id = %(reseller)s AND r.stream = %(stream)s) AS by_group,"
+    " EXISTS (SELECT 1 FROM warmup) AS warming,"
+    ' EXISTS (SELECT 1 FROM route_limit) OR EXISTS (SELECT 1 FROM route_hold WHERE "until" > %(now)s) AS limited'
 )
 _DROP = (
     "WITH dropped AS (UPDATE message m SET state = %(state)s, reason = %(reason)s, settled_at = %(now)s"
@@ -71,7 +80,11 @@ _NEXT_DUE = (
 
 
 class Card(NamedTuple):
-    """A message that is about to be sent. `route_id`: only this route, which is being warmed, may send it; None: any that is warm."""
+    """A message that is about to be sent.
+
+    `route_id`: only this route, which is being warmed, may send it; None: any that is warm. `group`: the mailbox provider of its
+    recipient.
+    """
 
     id: int
     revision_id: int
@@ -80,6 +93,7 @@ class Card(NamedTuple):
     created_at: datetime
     fields: Mapping[str, Any]
     route_id: int | None = None
+    group: str = OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,24 +121,26 @@ class _TooMuch(Exception):
     """More was leased than the limits allow; nothing of it is committed."""
 
 
-def claim(scope: Scope, *, stream: str, place: Place) -> Claimed | None:
+def claim(scope: Scope, *, stream: str, place: Place, sharers: int = 1, resting: Collection[int] = ()) -> Claimed | None:
     """Claim up to 200 due messages of the tenant in a transaction of its own; None when none can be sent now.
 
+    Where the pool's rates are limited it is no more than one of `sharers` workers can send soon. Nothing is claimed for pools
+    that are `resting`.
     When the transaction fails the journal is let go for the sweeper: nobody knows whether the COMMIT arrived.
     """
     # The ledger's rows are everybody's. While no limit binds they are locked when all else is done, for nothing but the commit:
     # a single message never waits for a campaign's lease to be written.
     try:
-        return _attempt(scope, stream, place, ask_first=False)
+        return _attempt(scope, stream, place, sharers, resting, ask_first=False)
     except _TooMuch:
-        return _attempt(scope, stream, place, ask_first=True)
+        return _attempt(scope, stream, place, sharers, resting, ask_first=True)
 
 
-def _attempt(scope: Scope, stream: str, place: Place, *, ask_first: bool) -> Claimed | None:
+def _attempt(scope: Scope, stream: str, place: Place, sharers: int, resting: Collection[int], *, ask_first: bool) -> Claimed | None:
     claimed = None
     try:
         with transaction(scope):
-            claimed = _claim(scope, stream, place, ask_first=ask_first)
+            claimed = _claim(scope, stream, place, sharers, resting, ask_first=ask_first)
     except BaseException:
         if claimed is not None:
             claimed.journal.close()
@@ -132,53 +148,53 @@ def _attempt(scope: Scope, stream: str, place: Place, *, ask_first: bool) -> Cla
     return claimed
 
 
-def _claim(scope: Scope, stream: str, place: Place, *, ask_first: bool) -> Claimed | None:
+def _claim(scope: Scope, stream: str, place: Place, sharers: int, resting: Collection[int], *, ask_first: bool) -> Claimed | None:
     now = clock.now()
-    around = rows(scope, _STANDING, {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream})[0]
+    around = rows(scope, _STANDING, {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream, "now": now})[0]
     grade = standing.grade_for(stream, around.grades or [])
-    hold = _standing_hold(scope, stream, around, grade, now)
+    chosen = choosing.choice(around)
+
+    def room_of(pool_id: int | None) -> Room:
+        return look(scope, pool_id=pool_id, sharers=sharers) if around.limited and pool_id is not None else Room()
+
+    room = room_of(around.pool_id) if chosen.plain else Room()
+    hold = _standing_hold(scope, stream, around, grade, now) or room_hold(room)
     if hold is not None:
         _leave(scope, stream, now, around.pool_id, hold, taken=0)
         return None
     slow = grade is Grade.SLOWED
-    most = SLOW_MESSAGES if slow else MOST
-    picked, full = picking.pick(scope, stream=stream, now=now, campaigns=around.running or [], most=most)
+    most = int(min(SLOW_MESSAGES if slow else MOST, room.most))
+    running = around.running or []
+    picked, full = picking.pick(scope, stream=stream, now=now, campaigns=running, most=most)
     fit = _drop_unfit(scope, stream, now, picked)
-    sharing = warmup.share_out(scope, pool_id=around.pool_id, messages=fit) if around.warming else Sharing()
-    fit = _without_waiting(scope, sharing, fit)
+    groups = groups_of(scope, [row.domain for row in fit])
+    pool_id, left = around.pool_id, False
+    if not chosen.plain:
+        found = choosing.pick(scope, chosen, fit, groups, look=room_of, resting=resting, now=now)
+        pool_id, room, fit, left = found.pool_id, found.room, list(found.rows), found.more
+    fit = without_held(scope, room, fit, groups)
+    sharing = warmup.share_out(scope, pool_id=pool_id, messages=fit) if around.warming and pool_id is not None else Sharing()
+    fit = without_waiting(scope, sharing, fit)
     if not full:
         # Whoever queues messages for this lane at the moment commits first, and is seen before the lane's next time is set.
         turns.lock_place(scope, stream=stream)
-        full = picking.came(scope, stream=stream, now=clock.now(), campaigns=around.running or [], known=picked)
+        full = picking.came(scope, stream=stream, now=clock.now(), campaigns=running, known=picked)
     grant = reserve(scope, lease_id=around.lease_id, wanted=len(fit)) if fit and ask_first else None
     taken = fit[: grant.amount] if grant else fit
-    hold = _quota_hold(grant.binding) if grant and grant.binding else Hold("slowed", now + SLOW_GAP) if slow and taken else None
-    _tell_campaigns(scope, around.waiting or [], taken, fit[len(taken) :], grant.binding if grant else None)
+    hold = quota_hold(grant.binding) if grant and grant.binding else Hold("slowed", now + SLOW_GAP) if slow and taken else None
+    tell_campaigns(scope, around.waiting or [], taken, fit[len(taken) :], grant.binding if grant else None)
     warmup.hold(scope, sharing, lease_id=around.lease_id, taken=taken)
-    if len(taken) < len(fit):
-        picking.forget(scope, around.running or [])
-    _leave(scope, stream, now, around.pool_id, hold, taken=len(taken), more=full)
-    if not taken:
+    if left or len(taken) < len(fit):
+        picking.forget(scope, running)
+    _leave(scope, stream, now, pool_id, hold, taken=len(taken), more=full or left)
+    if not taken or pool_id is None:
         return None
-    made = _lease(scope, stream, now, place, around, taken)
+    made = _lease(scope, stream, now, place, around.lease_id, pool_id, taken)
     if grant is None and reserve(scope, lease_id=around.lease_id, wanted=len(taken)).amount < len(taken):
         made.remove()
         raise _TooMuch
-    cards = tuple(_card(row, sharing.routes.get(row.id)) for row in taken)
-    return Claimed(scope=scope, lease_id=around.lease_id, stream=stream, pool_id=around.pool_id, journal=made, cards=cards)
-
-
-def _without_waiting(scope: Scope, sharing: Sharing, fit: list[Any]) -> list[Any]:
-    """Put off until tomorrow what only routes could send that have sent their stage today, and say so at campaigns that wait whole."""
-    if not sharing.waiting or sharing.until is None:
-        return fit
-    warmup.put_off(scope, sharing)
-    gone = {row.id for row in sharing.waiting}
-    going = [row for row in fit if row.id not in gone]
-    whole = {row.campaign_id for row in sharing.waiting if row.campaign_id is not None} - {row.campaign_id for row in going}
-    if whole:
-        note_waiting(scope, campaign_ids=sorted(whole), reason=WARM_UP, resumes_at=sharing.until)
-    return going
+    cards = tuple(_card(row, sharing.routes.get(row.id), groups[row.domain]) for row in taken)
+    return Claimed(scope=scope, lease_id=around.lease_id, stream=stream, pool_id=pool_id, journal=made, cards=cards)
 
 
 def _standing_hold(scope: Scope, stream: str, around: Any, grade: Grade, now: datetime) -> Hold | None:
@@ -188,7 +204,7 @@ def _standing_hold(scope: Scope, stream: str, around: Any, grade: Grade, now: da
         return Hold(grade.word, now + LOOK_AGAIN)
     if grade is Grade.SLOWED and (until := turns.held_until(scope, stream=stream, by="slowed")) is not None and until > now:
         return Hold("slowed", until)
-    return Hold("no_pool", now + LOOK_AGAIN) if around.pool_id is None else None
+    return Hold("no_pool", now + LOOK_AGAIN) if around.pool_id is None and not (around.chosen or around.by_group) else None
 
 
 def _drop_unfit(scope: Scope, stream: str, now: datetime, picked: Sequence[Any]) -> list[Any]:
@@ -219,32 +235,10 @@ def _drop(scope: Scope, now: datetime, unfit: Sequence[Any], state: str, reason:
         emit(scope, MessagesFailed(message_ids=[row.id for row in unfit]))
 
 
-def _quota_hold(binding: Binding) -> Hold:
-    return Hold(f"{binding.layer}:{binding.period}", binding.resumes_at)
-
-
-def _tell_campaigns(scope: Scope, held: Sequence[int], taken: Sequence[Any], left: Sequence[Any], binding: Binding | None) -> None:
-    """Show at the campaigns that a limit binds, which and until when, or that it does so no more."""
-    waiting = {row.campaign_id for row in left if row.campaign_id is not None}
-    going = {row.campaign_id for row in taken if row.campaign_id in held} - waiting
-    if going:
-        note_sending(scope, campaign_ids=sorted(going))
-    if waiting and binding is not None:
-        note_waiting(scope, campaign_ids=sorted(waiting), reason=sentence(binding), resumes_at=binding.resumes_at)
-
-
-def sentence(binding: Binding) -> str:
-    """Say which limit binds, in words that name nobody above the tenant."""
-    spell = {"month": "this month", "day": "today", "hour": "this hour"}[binding.period]
-    if binding.layer is Layer.TENANT:
-        return f"Your allowance of {binding.allowed:,} messages for {spell} is used up."
-    return f"Your provider's sending limit for {spell} is reached."
-
-
 def _leave(scope: Scope, stream: str, now: datetime, pool_id: int | None, hold: Hold | None, *, taken: int, more: bool = False) -> None:
     """Note when the tenant's turn comes again."""
     if hold is not None:
-        due = hold.resumes_at if hold.by == "slowed" else min(hold.resumes_at, now + LOOK_AGAIN)
+        due = hold.resumes_at if hold.by == "slowed" else min(hold.resumes_at, now + _look_again(hold))
     elif more:
         due = now
     else:
@@ -252,16 +246,20 @@ def _leave(scope: Scope, stream: str, now: datetime, pool_id: int | None, hold: 
     turns.after_turn(scope, stream=stream, due_at=due, pool_id=pool_id, share=taken / MOST, hold=hold)
 
 
-def _lease(scope: Scope, stream: str, now: datetime, place: Place, around: Any, taken: Sequence[Any]) -> Journal:
-    until, lease_id = now + UNTIL, around.lease_id
-    values = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream, "pool": around.pool_id, "now": now, "until": until}
+def _look_again(hold: Hold) -> timedelta:
+    return RATE_LOOK_AGAIN if hold.by.startswith("rate:") else LOOK_AGAIN
+
+
+def _lease(scope: Scope, stream: str, now: datetime, place: Place, lease_id: int, pool_id: int, taken: Sequence[Any]) -> Journal:
+    until = now + UNTIL
+    values = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream, "pool": pool_id, "now": now, "until": until}
     values |= {"lease": lease_id, "host": place.host, "worker": place.worker, "messages": len(taken), "ends": now + HORIZONS[stream]}
     values |= {"first": min(row.not_before for row in taken), "last": max(row.not_before for row in taken)}
     rows(scope, _LEASE, {**values, "ids": array(row.id for row in taken)})
     return journal.create(place.folder, scope.tenant, lease_id, int(until.timestamp()), reseller_id=scope.reseller)
 
 
-def _card(row: Any, route_id: int | None) -> Card:
+def _card(row: Any, route_id: int | None, group: str) -> Card:
     return Card(
         id=row.id,
         revision_id=row.revision_id,
@@ -270,4 +268,5 @@ def _card(row: Any, route_id: int | None) -> Card:
         created_at=row.created_at,
         fields={"email": row.recipient, **row.fields},
         route_id=route_id,
+        group=group,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,10 +14,13 @@ from posthouse.sending.delivery.claiming import Card, Claimed
 from posthouse.sending.delivery.conversation import Letter, Verdict
 from posthouse.sending.delivery.journal import JournalFailed, Mark, Record
 from posthouse.sending.delivery.outcomes import COMPOSE
+from posthouse.sending.delivery.queues import OPEN, Gate, Lane, Queue, Queues
 from posthouse.sending.delivery.wire import Reply
 
 # A letter that comes back so often without its body having left is put off like a deferred one.
 TRIES = 3
+_TOO_LARGE = "The message has {:,} bytes: no way out takes one so large."
+_NOTHING = Reply(0, None, "")
 LOW_WATER = 100  # fewer messages than this waiting at a desk are news to whoever claims
 _INTENT = Mark.INTENT
 _MARKS = {Verdict.SENT: Mark.SENT, Verdict.DEFERRED: Mark.DEFERRED, Verdict.REFUSED: Mark.REFUSED}
@@ -33,14 +36,6 @@ class Composes(Protocol):
         """Make messages; one that can't be made gives its failure in its place."""
 
 
-@dataclass(slots=True)
-class _Queue:
-    """What waits for one warming route, or for any route that is warm."""
-
-    cards: deque[Card] = field(default_factory=deque)
-    made: deque[Letter] = field(default_factory=deque)
-
-
 class Consignment:
     """A lease at work. All its methods run in the loop's thread."""
 
@@ -51,59 +46,87 @@ class Consignment:
         self.halted: frozenset[int] = frozenset()  # campaigns that must not send now
         self.halted_all = False
         self.done = asyncio.Event()
-        # By the warming route that alone may send a card; None: any route that is warm.
-        self._queues: dict[int | None, _Queue] = {}
+        self._queues = Queues()
         for card in claimed.cards:
-            self._queue(card.route_id).cards.append(card)
+            self._queues.put(card)
+        self.waiting = len(claimed.cards)  # how many still wait for a connection
         self._composers = composers
         self._cards = {card.id: card for card in claimed.cards}
         self._tries: dict[int, int] = {}
         self._out = 0
 
+    def waiting_for(self, lane: Lane, gate: Gate = OPEN) -> dict[str, int]:
+        """How many wait for a warming route, or (None) for any that is warm, by their mailbox provider."""
+        return self._queues.count(lane, gate)
+
     @property
-    def waiting(self) -> int:
-        """How many messages still wait for a connection."""
-        count = 0
-        for queue in self._queues.values():
-            count += len(queue.cards) + len(queue.made)
-        return count
+    def groups(self) -> list[str]:
+        """The mailbox providers for whose recipients something waits."""
+        return self._queues.groups
 
-    def waiting_for(self, lane: int | None) -> int:
-        """How many wait for a warming route, or (None) for any that is warm."""
-        queue = self._queues.get(lane)
-        return 0 if queue is None else len(queue.cards) + len(queue.made)
-
-    def _queue(self, lane: int | None) -> _Queue:
-        return self._queues.setdefault(lane, _Queue())
+    def group_of(self, message_id: int) -> str:
+        """Return the mailbox provider of a message's recipient."""
+        return self._cards[message_id].group
 
     def equip(self, composers: Mapping[int, Composes | str]) -> None:
         """Give it what makes its messages; a text instead of a composer says why a revision can't be sent."""
         self._composers = composers
 
-    def release(self) -> None:
-        """Send no more of it; what is out comes to its end."""
-        self._queues.clear()
+    def release(self, group: str | None = None) -> None:
+        """Send no more of it (of one mailbox provider's, where given); what is out comes to its end."""
+        self._queues.clear(group)
+        self.waiting = self._queues.waiting
         self._look()
 
     def may_go(self, card: Card) -> bool:
         """Whether a body may leave now."""
         return not self.halted_all and (not self.halted or card.campaign_id not in self.halted) and clock.monotonic() < self.work_until
 
-    def pull(self, lane: int | None = None) -> Letter | None:
+    def pull(self, lane: Lane = None, gate: Gate = OPEN) -> Letter | None:
         """Return the next letter of a lane (see `waiting_for`) that can be made and may go; others get their outcome at once."""
-        queue = self._queues.get(lane)
-        while queue and (queue.made or queue.cards):
-            if not queue.made:
-                self._make(queue)
-                continue
-            letter = queue.made.popleft()
-            if self.may_go(self._cards[letter.message_id]):
+        for queue in self._queues.open_to(lane, gate):
+            letter = self._pull(queue, gate)
+            if letter is not None:
                 self._out += 1
                 return letter
         self._look()
         return None
 
-    def _make(self, queue: _Queue) -> None:
+    def _pull(self, queue: Queue, gate: Gate) -> Letter | None:
+        if queue.large:
+            self._pick_large(queue, gate)
+        while queue.made or queue.cards:
+            if not queue.made:
+                self._make(queue)
+                continue
+            letter = queue.made.popleft()
+            self.waiting -= 1
+            if not self.may_go(self._cards[letter.message_id]):
+                continue
+            if gate.free or gate.fits(letter.size_bytes):
+                return letter
+            self._set_aside(queue, letter, gate)
+        return None
+
+    @staticmethod
+    def _pick_large(queue: Queue, gate: Gate) -> None:
+        """Bring a letter to the front that was too large for another route and fits this one."""
+        for letter in queue.large:
+            if gate.fits(letter.size_bytes):
+                queue.large.remove(letter)
+                queue.made.appendleft(letter)
+                return
+
+    def _set_aside(self, queue: Queue, letter: Letter, gate: Gate) -> None:
+        """Keep a letter for a route that takes larger ones, or say that there is none."""
+        if gate.fits_nowhere(letter.size_bytes):
+            # RFC 3463 section 3.4: X.3.4, message too big for system.
+            self._note(Mark.REFUSED, letter.message_id, Reply(552, "5.3.4", _TOO_LARGE.format(letter.size_bytes)), "")
+        else:
+            queue.large.append(letter)
+            self.waiting += 1
+
+    def _make(self, queue: Queue) -> None:
         """Compose the next few of one revision."""
         cards: list[Card] = []
         composer = self._composers[queue.cards[0].revision_id]
@@ -112,16 +135,20 @@ class Consignment:
             card = queue.cards.popleft()
             if self.may_go(card):
                 cards.append(card)
+            else:
+                self.waiting -= 1
         if not cards:
             return
         now = clock.now()
         if isinstance(composer, str):
+            self.waiting -= len(cards)
             for card in cards:
                 self._note(Mark.REFUSED, card.id, Reply(0, None, composer), COMPOSE)
             return
         made = composer.compose_all([MessageCard(message_id=c.id, recipient=c.recipient, at=now, fields=c.fields) for c in cards])
         for card, one in zip(cards, made, strict=True):
             if isinstance(one, RenderFailed):
+                self.waiting -= 1
                 self._note(Mark.REFUSED, card.id, Reply(0, None, one.reason), COMPOSE)
             else:
                 queue.made.append(Letter(card.id, one.return_path, one.recipient, one.size, one.data))
@@ -160,8 +187,8 @@ class Consignment:
             self._note(Mark.DEFERRED, letter.message_id, Reply(0, None, why), "")
         else:
             self.records.pop(letter.message_id, None)
-            card = self._cards[letter.message_id]
-            self._queue(card.route_id).cards.append(card)
+            self._queues.put(self._cards[letter.message_id])
+            self.waiting += 1
         self._returned()
 
     def _note(self, mark: Mark, message_id: int, reply: Reply, stage: str) -> None:
@@ -200,9 +227,12 @@ class Desk:
         """How many messages wait for a connection."""
         return sum(one.waiting for one in self.consignments)
 
-    def waiting_for(self, lane: int | None) -> int:
-        """How many messages wait for a warming route, or (None) for any that is warm."""
-        return sum(one.waiting_for(lane) for one in self.consignments)
+    def waiting_for(self, lane: Lane, gate: Gate = OPEN) -> dict[str, int]:
+        """How many messages wait for a warming route, or (None) for any that is warm, by their mailbox provider."""
+        found: Counter[str] = Counter()
+        for one in self.consignments:
+            found.update(one.waiting_for(lane, gate))
+        return found
 
     def add(self, consignment: Consignment) -> None:
         """Take a consignment to the desk."""
@@ -213,35 +243,27 @@ class Desk:
 class RouteFeed:
     """Hands a desk's letters to one connection of a route. `preamble`: the route's own header lines, put before each letter."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        route_id: int,
-        *,
-        lane: int | None = None,
-        preamble: bytes = b"",
-        may_pull: Callable[[], bool] = lambda: True,
-    ) -> None:
+    def __init__(self, desk: Desk, route_id: int, *, lane: Lane = None, preamble: bytes = b"", gate: Gate = OPEN) -> None:
         self._desk = desk
         self._route_id = route_id
         self._lane = lane
         self._preamble = preamble
-        self._may_pull = may_pull
+        self._gate = gate
         self._owner: dict[int, Consignment] = {}
         self.finished = 0
 
     def pull(self) -> Letter | None:
         """Return the next letter of the oldest consignment that has one; None also when the route is to take no more."""
-        if not self._may_pull():
+        if not self._gate.may_pull():
             return None
         for consignment in self._desk.consignments:
-            letter = consignment.pull(self._lane)
+            letter = consignment.pull(self._lane, self._gate)
             if letter is not None:
                 self._owner[letter.message_id] = consignment
+                self._gate.took(consignment.group_of(letter.message_id))
                 if consignment.waiting < LOW_WATER and self._desk.waiting < LOW_WATER:
                     self._desk.tell_low()
                 return self._with_preamble(letter)
-        self._desk.work.clear()
         return None
 
     def _with_preamble(self, letter: Letter) -> Letter:
@@ -257,13 +279,19 @@ class RouteFeed:
     def finish(self, letter: Letter, verdict: Verdict, reply: Reply, stage: str) -> None:
         """Pass on; see Consignment."""
         self.finished += 1
-        self._owner.pop(letter.message_id).finish(letter, verdict, reply, stage)
+        owner = self._owner.pop(letter.message_id)
+        self._gate.heard(owner.group_of(letter.message_id), verdict, reply)
+        owner.finish(letter, verdict, reply, stage)
 
     def lose(self, letter: Letter, why: str) -> None:
         """Pass on; see Consignment."""
-        self._owner.pop(letter.message_id).lose(letter, why)
+        owner = self._owner.pop(letter.message_id)
+        self._gate.heard(owner.group_of(letter.message_id), Verdict.REFUSED, _NOTHING)
+        owner.lose(letter, why)
 
     def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
         """Pass on, and have an idle connection look again."""
-        self._owner.pop(letter.message_id).give_back(letter, why, tried=tried)
+        owner = self._owner.pop(letter.message_id)
+        self._gate.gave_back(owner.group_of(letter.message_id))
+        owner.give_back(letter, why, tried=tried)
         self._desk.work.set()

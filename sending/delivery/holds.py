@@ -40,6 +40,8 @@ class HoldCard:
         if self.by in _STANDINGS:
             return _STANDINGS[self.by]
         layer, _, period = self.by.partition(":")
+        if layer == "rate":
+            return f"Mail waits: the mail servers have sent what they may this {period}." if period else "Mail waits for the mail servers."
         spell = _SPELLS.get(period, "now")
         if layer == "tenant":
             return f"Mail waits: your allowance for {spell} is used up."

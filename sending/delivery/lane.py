@@ -20,15 +20,13 @@ from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
 from posthouse.platform.scope import Scope, system
 from posthouse.sending.campaigns import composers
-from posthouse.sending.delivery import hosts, stops, sweeper, turns
+from posthouse.sending.delivery import hosts, keeping, stops, sweeper, turns
 from posthouse.sending.delivery.claiming import WORK_SECONDS, Claimed, Place, claim
 from posthouse.sending.delivery.desk import LOW_WATER, Composes, Consignment
 from posthouse.sending.delivery.journal import JournalFailed, Mark
 from posthouse.sending.delivery.outlet import Outlet
 from posthouse.sending.delivery.settlement import Settled, settle
 from posthouse.sending.pools import paces
-from posthouse.sending.pools import services as pools
-from posthouse.sending.pools.queries import RouteLogin, open_routes
 
 OPEN_MESSAGES = 800  # at most about so many under lease at once, so that a stop or a death concerns few
 OPEN_LEASES = 40  # single messages come one a lease, and a slow server must not hold up those for another
@@ -38,6 +36,7 @@ LOOK_SECONDS = 0.25  # without news, routes that rested are tried again after so
 KEEP_SECONDS = 1.0
 AFTER_END_SECONDS = 10.0  # after the stretch's end what is claimed may still leave for so long
 SETTLE_AGAIN_SECONDS = 0.5
+HOLD_SECONDS = 5.0  # what may leave only after this isn't kept under lease
 ROUTES_SECONDS = 2.0  # changes of routes are noticed after this
 
 GC_OBJECTS = 20_000
@@ -108,7 +107,8 @@ class LaneWorker:
     async def _round(self) -> None:
         # Claimed ahead while little waits, so that connections never stand idle.
         self._news.clear()
-        waiting = sum(outlet.desk.waiting for outlet in self._outlets.values())
+        # What waits for permits keeps nobody else waiting.
+        waiting = sum(outlet.desk.waiting for outlet in self._outlets.values() if not outlet.crowded)
         if self._full or waiting >= LOW_WATER:
             await self._hear()
         elif not await self._claim():
@@ -130,7 +130,10 @@ class LaneWorker:
             turn = await self._in_thread(self._turn)
             if turn is None:
                 return False
-            claimed = await self._in_thread(lambda: claim(turn, stream=self._stream, place=self._place))
+            resting = self._resting
+            claimed = await self._in_thread(
+                lambda: claim(turn, stream=self._stream, place=self._place, sharers=self._workers, resting=resting)
+            )
             if claimed is not None:
                 await self._take(claimed)
         except (sa.exc.SQLAlchemyError, JournalFailed) as problem:
@@ -138,8 +141,13 @@ class LaneWorker:
             await asyncio.sleep(BELL_SECONDS)
         return True
 
+    @property
+    def _resting(self) -> list[int]:
+        """Pools for which nothing is to be claimed now."""
+        return [pool for pool, outlet in self._outlets.items() if not outlet.open or outlet.crowded]
+
     def _turn(self) -> Scope | None:
-        resting = [pool for pool, outlet in self._outlets.items() if not outlet.open]
+        resting = self._resting
         scope = system("delivery")
         with transaction(scope):
             return turns.next_turn(scope, stream=self._stream, without=resting)
@@ -167,13 +175,21 @@ class LaneWorker:
         known = self._outlets.get(pool_id)
         if known is not None and clock.monotonic() < self._outlets_until[pool_id]:
             return known
-        logins = await self._in_thread(lambda: _routes(scope, pool_id))
+        now_known = await self._in_thread(lambda: keeping.known(scope, pool_id))
         self._outlets_until[pool_id] = clock.monotonic() + ROUTES_SECONDS
         if known is not None:
-            known.renew(logins, workers=self._workers)
+            known.renew(now_known, workers=self._workers)
             return known
-        self._outlets[pool_id] = Outlet(pool_id, logins, workers=self._workers, tell_low=self._news.set)
+        self._outlets[pool_id] = Outlet(
+            pool_id, now_known, workers=self._workers, aside=self._in_thread, may_probe=self._may_probe, tell_low=self._news.set
+        )
         return self._outlets[pool_id]
+
+    async def _may_probe(self, route_id: int) -> bool:
+        try:
+            return await self._in_thread(lambda: keeping.may_probe(route_id))
+        except sa.exc.SQLAlchemyError:
+            return False
 
     def _watch(self, consignment: Consignment) -> None:
         task = asyncio.create_task(self._settle(consignment))
@@ -229,6 +245,18 @@ class LaneWorker:
         late = clock.monotonic() >= consignment.work_until
         if late or consignment.halted_all or (outlet is not None and not outlet.open):
             consignment.release()
+        elif outlet is not None:
+            self._let_go(consignment, outlet)
+
+    @staticmethod
+    def _let_go(consignment: Consignment, outlet: Outlet) -> None:
+        """Hold nothing under lease that may leave only later: others would wait for its end, a stop would concern it."""
+        if outlet.pause_seconds() > HOLD_SECONDS:
+            consignment.release()
+            return
+        for group in consignment.groups:
+            if outlet.pause_seconds(group) > HOLD_SECONDS:
+                consignment.release(group)
 
     def _keep_tables(self) -> None:
         stops.look(list(self._at_work))
@@ -239,17 +267,11 @@ class LaneWorker:
             tried, self._tried = self._tried, Counter()
             for pool_id, messages in tried.items():
                 paces.note(scope, pool_id=pool_id, messages=messages)
-            for outlet in list(self._outlets.values()):
-                for way in outlet.ways:
-                    if way.pace < way.login.card.pace:
-                        pools.note_pace(scope, route_id=way.login.card.id, pace=way.pace)
-                    if way.trouble:
-                        detail, way.trouble, way.well = way.trouble, "", False
-                        pause = max(0.0, way.rests_until - clock.monotonic())
-                        pools.note_trouble(scope, route_id=way.login.card.id, failures=way.failures, pause_seconds=pause, detail=detail)
-                    elif way.well:
-                        way.well = False
-                        pools.note_well(scope, route_id=way.login.card.id)
+            # In one order by all workers, so that no two can wait for each other.
+            ways = [way for outlet in list(self._outlets.values()) for way in outlet.ways]
+            for way in sorted(ways, key=lambda one: one.login.card.id):
+                keeping.note_way(scope, way)
+                keeping.note_use(scope, way, f"{self._place.host}:{self._place.worker}")
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
         """Run database work beside the loop, with an application context and so a session of its own."""
@@ -277,8 +299,3 @@ def _composers(claimed: Claimed) -> dict[int, Composes | str]:
             except AppError as refusal:
                 made[revision_id] = refusal.sentence
     return made
-
-
-def _routes(scope: Scope, pool_id: int) -> list[RouteLogin]:
-    with transaction(scope):
-        return open_routes(scope, pool_id=pool_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,6 +12,7 @@ from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
 from posthouse.sending.delivery.holds import HoldCard, list_holds
+from posthouse.sending.mailboxes.queries import groups_of, names
 from posthouse.sending.messages.erasure import ERASED
 from posthouse.sending.messages.queries import MessageCard
 from posthouse.sending.pools.queries import pool_of_tenant
@@ -33,8 +35,14 @@ _CAMPAIGN = sa.text("SELECT state, state_reason, resumes_at FROM campaign WHERE 
 _ROUTES = sa.text(
     "SELECT count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active') AS open,"
     " count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active' AND coalesce(r.parked_until <= :now, true)) AS well,"
+    " count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active' AND coalesce(r.parked_until <= :now, true) AND r.failures > 0) AS tried,"
     " min(r.parked_until) FILTER (WHERE r.parked_until > :now) AS again"
     " FROM route r JOIN pool p ON p.id = r.pool_id WHERE r.pool_id = :pool"
+)
+# What of each route that may be tried rests: all of it, or its share for the recipient's mailbox provider.
+_RESTS = sa.text(
+    'SELECT r.id, h.domain_group, h."by", h."until" FROM route r LEFT JOIN route_hold h ON h.route_id = r.id AND h."until" > :now'
+    " AND h.domain_group IN ('', :group) WHERE r.pool_id = :pool AND r.state = 'active' AND coalesce(r.parked_until <= :now, true)"
 )
 _SUPPRESSED = {
     "soft_bounce": "Messages to this address came back too often of late.",
@@ -67,7 +75,7 @@ def explain(scope: Scope, message: MessageCard) -> Why:
 
 
 def _waiting(scope: Scope, message: MessageCard) -> Why:
-    return _by_campaign(scope, message) or _by_hold(scope, message) or _by_time(message) or _by_routes(scope, message)
+    return _by_campaign(scope, message) or _by_hold(scope, message) or _by_time(scope, message) or _by_routes(scope, message)
 
 
 def _by_campaign(scope: Scope, message: MessageCard) -> Why | None:
@@ -103,9 +111,12 @@ def _hold_code(hold: HoldCard) -> str:
     return f"limit_{hold.by.replace(':', '_')}" if ":" in hold.by else f"hold_{hold.by}"
 
 
-def _by_time(message: MessageCard) -> Why | None:
+def _by_time(scope: Scope, message: MessageCard) -> Why | None:
     if message.not_before <= clock.now():
         return None
+    provider, _, group = message.reason.partition(": ")
+    if group and provider in {"throttled", "back-off"}:
+        return _by_provider(provider, names(scope).get(group, group), message.not_before)
     if message.reason.startswith("warm-up"):
         return Why("warm_up", "The servers that send it are new and may send only so many messages a day.", "", message.not_before)
     if not message.attempts:
@@ -132,7 +143,39 @@ def _by_routes(scope: Scope, message: MessageCard) -> Why:
             "They are tried again by themselves.",
             row.again,
         )
+    rests = _by_rests(scope, pool_id, message)
+    if rests is not None:
+        return rests
+    if row.tried == row.well:
+        return Why(
+            "routes_tried",
+            "Your provider's mail servers could not be reached; one message is tried first, and the others follow when it is taken.",
+        )
     return Why("in_line", "It is due and in line; it leaves as soon as a connection is free.")
+
+
+def _by_rests(scope: Scope, pool_id: int, message: MessageCard) -> Why | None:
+    """Say what of the ways out rests, where all of them do."""
+    domain = message.recipient.rpartition("@")[2].lower()
+    group = groups_of(scope, [domain], ask=False)[domain]
+    routes: dict[int, list[Any]] = {}
+    for row in session(scope).execute(_RESTS, {"pool": pool_id, "now": clock.now(), "group": group}):
+        routes.setdefault(row.id, []).extend([row] if row.by is not None else [])
+    if not routes or not all(routes.values()):
+        return None
+    first = min((max(rows, key=lambda row: row.until) for rows in routes.values()), key=lambda row: row.until)
+    if first.domain_group:
+        return _by_provider("back-off" if first.by == "backoff" else "throttled", names(scope).get(group, group), first.until)
+    spell = f"this {first.by}" if first.by else "now"
+    return Why("throttled", f"The mail servers have sent what they may {spell}.", "It goes on by itself.", first.until)
+
+
+def _by_provider(how: str, name: str, until: datetime) -> Why:
+    if how == "back-off":
+        return Why(
+            "provider_backoff", f"{name} has asked for less mail; it is left alone for a while.", "It is tried again by itself.", until
+        )
+    return Why("provider_throttled", f"{name} takes only so much mail in a time; this one has its place in line.", "", until)
 
 
 def _suppressed(scope: Scope, message: MessageCard) -> Why:

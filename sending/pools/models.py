@@ -60,6 +60,17 @@ class ResellerPool(ResellerRow):
     pool_id: Mapped[BigId] = mapped_column(ForeignKey("pool.id"))
     stream: Mapped[str]
     is_default: Mapped[bool]
+    label: Mapped[str] = mapped_column(server_default="")
+
+
+class PoolRule(ResellerRow):
+    """The pool for one mailbox provider's recipients on a stream, whichever of the reseller's tenants writes."""
+
+    __tablename__ = "pool_rule"
+
+    stream: Mapped[str]
+    domain_group: Mapped[str]
+    pool_id: Mapped[BigId] = mapped_column(ForeignKey("pool.id"))
 
 
 class TenantPool(Model):

@@ -10,4 +10,8 @@ READ = Permission("pools:read", "See the pools that the reseller's tenants send 
 # No role of a tenant holds it: which way its mail goes is the reseller's business.
 CHOOSE = Permission("tenant_pools:choose", "Choose the pool that this tenant sends through.", Reach.TENANT, ())
 
-PERMISSIONS = [MANAGE, READ, CHOOSE]
+OFFER = Permission(
+    "pools:offer", "Say which pools tenants may choose, and by which each provider's mail leaves.", Reach.RESELLER, ("owner", "admin")
+)
+
+PERMISSIONS = [MANAGE, READ, OFFER, CHOOSE]

@@ -14,7 +14,7 @@ from posthouse.platform.errors import missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
 from posthouse.sending.pools import permissions, rules
-from posthouse.sending.pools.models import Pool, ResellerPool, Route
+from posthouse.sending.pools.models import Pool, PoolRule, ResellerPool, Route, TenantPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ class GrantCard:
     reseller_id: int
     stream: str
     default: bool
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +155,48 @@ def list_pools(scope: Scope) -> list[PoolCard]:
 
 
 def _grants(scope: Scope, pool_id: int) -> tuple[GrantCard, ...]:
-    query = sa.select(ResellerPool.reseller_id, ResellerPool.stream, ResellerPool.is_default).where(ResellerPool.pool_id == pool_id)
+    query = sa.select(ResellerPool.reseller_id, ResellerPool.stream, ResellerPool.is_default, ResellerPool.label)
+    query = query.where(ResellerPool.pool_id == pool_id)
     rows = session(scope).execute(query.order_by(ResellerPool.reseller_id, ResellerPool.stream))
-    return tuple(GrantCard(row.reseller_id, row.stream, row.is_default) for row in rows)
+    return tuple(GrantCard(row.reseller_id, row.stream, row.is_default, row.label) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCard:
+    """A pool that a tenant may choose for a campaign, under the name that its reseller gave it."""
+
+    pool_id: int
+    label: str
+
+
+def offered(scope: Scope, *, stream: str = "marketing") -> list[OfferCard]:
+    """List the pools that the reseller offers its tenants for a stream, by their names."""
+    query = sa.select(ResellerPool.pool_id, ResellerPool.label).where(
+        ResellerPool.reseller_id == scope.reseller, ResellerPool.stream == stream, ResellerPool.label != ""
+    )
+    return [OfferCard(*row) for row in session(scope).execute(query.order_by(ResellerPool.label))]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCard:
+    """By which pool one provider's mail leaves on a stream."""
+
+    stream: str
+    group: str
+    pool_id: int
+
+
+def list_rules(scope: Scope) -> list[RuleCard]:
+    """List the reseller's rules by mailbox provider."""
+    require(scope, permissions.READ)
+    query = sa.select(PoolRule.stream, PoolRule.domain_group, PoolRule.pool_id).where(PoolRule.reseller_id == scope.reseller)
+    return [RuleCard(*row) for row in session(scope).execute(query.order_by(PoolRule.stream, PoolRule.domain_group))]
+
+
+def chosen_pool(scope: Scope, *, stream: str) -> int | None:
+    """Return the pool that was chosen for the tenant's stream; None: the reseller's default holds."""
+    query = sa.select(TenantPool.pool_id).where(TenantPool.tenant_id == scope.tenant, TenantPool.stream == stream)
+    return session(scope).execute(query).scalar_one_or_none()
 
 
 def pool_of_tenant(scope: Scope, *, stream: str) -> int | None:

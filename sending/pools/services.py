@@ -12,14 +12,15 @@ from sqlalchemy.dialects.postgresql import insert
 from posthouse.platform import audit, clock
 from posthouse.platform.app import keyring
 from posthouse.platform.db import session
-from posthouse.platform.errors import Invalid, missing
+from posthouse.platform.errors import Conflict, Invalid, missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending.pools import permissions, rules
-from posthouse.sending.pools.models import Pool, ResellerPool, Route, TenantPool
+from posthouse.sending.pools.models import Pool, PoolRule, ResellerPool, Route, TenantPool
 from posthouse.sending.pools.rules import STREAMS, RouteValues
 
 FULL_PACE = 2
+PROBE = timedelta(seconds=3)
 
 
 def create_pool(scope: Scope, *, name: str, kind: str = "shared") -> int:
@@ -149,6 +150,67 @@ def revoke_pool(scope: Scope, *, pool_id: int, reseller_id: int, stream: str) ->
     audit.record(scope, verb="pool.revoked", subject="pool", subject_id=pool_id, reseller=reseller_id, stream=stream)
 
 
+def offer_pool(scope: Scope, *, pool_id: int, stream: str, label: str) -> None:
+    """Let the reseller's tenants choose a pool for a campaign under that name; an empty one ends the offer. Raises: Invalid, Missing."""
+    require(scope, permissions.OFFER)
+    _check_stream(stream)
+    name = label.strip()
+    if len(name) > 60:
+        raise Invalid("label_malformed", "The name has at most 60 characters.", field="label")
+    where = (ResellerPool.reseller_id == scope.reseller, ResellerPool.stream == stream, ResellerPool.pool_id == pool_id)
+    statement = sa.update(ResellerPool).where(*where).values(label=name).returning(ResellerPool.id)
+    if session(scope).execute(statement).first() is None:
+        raise missing("pool")
+    audit.record(scope, verb="pool.offered", subject="pool", subject_id=pool_id, stream=stream, label=name)
+
+
+def set_rule(scope: Scope, *, stream: str, group: str, pool_id: int | None) -> None:
+    """Say by which pool one mailbox provider's mail leaves, whoever of the reseller's tenants writes; None: as all other. Raises: Missing."""
+    require(scope, permissions.OFFER)
+    _check_stream(stream)
+    live = session(scope)
+    live.execute(
+        sa.delete(PoolRule).where(PoolRule.reseller_id == scope.reseller, PoolRule.stream == stream, PoolRule.domain_group == group)
+    )
+    if pool_id is not None:
+        _require_granted(scope, pool_id, stream)
+        live.add(PoolRule(stream=stream, domain_group=group, pool_id=pool_id))
+        live.flush()
+    audit.record(scope, verb="pool.rule_set", subject="pool", subject_id=pool_id, stream=stream, group=group)
+
+
+def delete_pool(scope: Scope, *, pool_id: int) -> None:
+    """Delete a pool with its routes that nobody sends through any more. Raises: Conflict while it is in use, Missing."""
+    require(scope, permissions.MANAGE)
+    live = session(scope)
+    row = live.get(Pool, pool_id)
+    if row is None:
+        raise missing("pool")
+    granted = live.execute(
+        sa.select(sa.func.count(ResellerPool.reseller_id.distinct())).where(ResellerPool.pool_id == pool_id)
+    ).scalar_one()
+    if granted:
+        who = "A reseller may" if granted == 1 else f"{granted} resellers may"
+        raise Conflict(
+            "pool_in_use", f"{who} still send through “{row.name}”. Take it back from them first; their mail then goes by another."
+        )
+    overflows = live.execute(sa.select(Pool.name).where(Pool.overflow_pool_id == pool_id)).scalars().first()
+    if overflows is not None:
+        raise Conflict("pool_in_use", f"“{row.name}” is the overflow of “{overflows}”. Choose another overflow there first.")
+    live.execute(sa.delete(Route).where(Route.pool_id == pool_id))
+    audit.record(scope, verb="pool.deleted", subject="pool", subject_id=pool_id, name=row.name)
+    live.delete(row)
+    live.flush()
+
+
+def _require_granted(scope: Scope, pool_id: int, stream: str) -> None:
+    granted = sa.select(ResellerPool.id).where(
+        ResellerPool.reseller_id == scope.reseller, ResellerPool.stream == stream, ResellerPool.pool_id == pool_id
+    )
+    if session(scope).execute(granted).first() is None:
+        raise missing("pool")
+
+
 def choose_pool(scope: Scope, *, stream: str, pool_id: int | None) -> None:
     """Choose the tenant's pool for a stream among those granted to its reseller; None is the reseller's default. Raises: Missing."""
     require(scope, permissions.CHOOSE)
@@ -157,11 +219,7 @@ def choose_pool(scope: Scope, *, stream: str, pool_id: int | None) -> None:
     live.execute(sa.delete(TenantPool).where(TenantPool.tenant_id == scope.tenant, TenantPool.stream == stream))
     if pool_id is None:
         return
-    granted = sa.select(ResellerPool.id).where(
-        ResellerPool.reseller_id == scope.reseller, ResellerPool.stream == stream, ResellerPool.pool_id == pool_id
-    )
-    if live.execute(granted).first() is None:
-        raise missing("pool")
+    _require_granted(scope, pool_id, stream)
     live.add(TenantPool(stream=stream, pool_id=pool_id))
     audit.record(scope, verb="pool.chosen", subject="pool", subject_id=pool_id, stream=stream)
 
@@ -189,3 +247,14 @@ def note_pace(scope: Scope, *, route_id: int, pace: int) -> None:
 def note_well(scope: Scope, *, route_id: int) -> None:
     """Note that a route takes mail. For workers."""
     session(scope).execute(sa.update(Route).where(Route.id == route_id).values(failures=0, parked_until=None, last_sent_at=clock.now()))
+
+
+def claim_probe(scope: Scope, *, route_id: int) -> bool:
+    """Say whether the caller alone may try a route that failed, for some seconds; the others let it rest meanwhile. For workers."""
+    now = clock.now()
+    statement = (
+        sa.update(Route)
+        .where(Route.id == route_id, sa.or_(Route.parked_until.is_(None), Route.parked_until <= now))
+        .values(parked_until=now + PROBE)
+    )
+    return bool(session(scope).execute(statement.returning(Route.id)).first())

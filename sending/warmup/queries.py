@@ -11,7 +11,7 @@ from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
-from posthouse.sending.mailboxes.rules import names
+from posthouse.sending.mailboxes.queries import names
 from posthouse.sending.pools import permissions
 from posthouse.sending.warmup.models import Warmup, WarmupDay
 
@@ -45,7 +45,8 @@ def warmup_of(scope: Scope, *, route_id: int) -> WarmupCard:
     row = session(scope).get(Warmup, route_id)
     query = sa.select(WarmupDay).where(WarmupDay.route_id == route_id, WarmupDay.day > clock.now().date() - SHOWN)
     found = session(scope).scalars(query.order_by(WarmupDay.day.desc(), WarmupDay.domain_group))
-    days = tuple(DayCard(one.day, names().get(one.domain_group, one.domain_group), one.stage + 1, one.allowed, one.used) for one in found)
+    named = names(scope)
+    days = tuple(DayCard(one.day, named.get(one.domain_group, one.domain_group), one.stage + 1, one.allowed, one.used) for one in found)
     if row is None:
         return WarmupCard(False, (), None, days)  # noqa: FBT003
     return WarmupCard(True, tuple(row.stages), row.started_at, days)  # noqa: FBT003

@@ -15,7 +15,7 @@ from posthouse.platform.db import session
 from posthouse.platform.errors import missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
-from posthouse.sending.mailboxes.rules import group_of
+from posthouse.sending.mailboxes.queries import groups_of
 from posthouse.sending.pools import permissions
 from posthouse.sending.pools.models import Pool, Route
 from posthouse.sending.warmup import rules
@@ -121,8 +121,9 @@ def share_out(scope: Scope, *, pool_id: int, messages: Sequence[Any]) -> Sharing
         return made
     warm = [row for row in around if row.own and row.stages is None] or [row for row in around if not row.own and row.stages is None]
     groups: dict[str, list[Any]] = {}
+    named = groups_of(scope, [row.domain for row in messages])
     for row in messages:
-        groups.setdefault(group_of(row.domain), []).append(row)
+        groups.setdefault(named[row.domain], []).append(row)
     able = {} if rules.is_quiet(now) else {route: row for route, row in warming.items() if row.well}
     granted = _take(scope, groups, able, sum(row.weight for row in warm if row.own), now.date())
     for group, members in groups.items():
@@ -197,7 +198,8 @@ def settle(scope: Scope, *, lease_id: int, tried: Sequence[tuple[int | None, str
     rows = session(scope).execute(_UNHOLD, {"tenant": scope.tenant, "lease": lease_id}).all()
     if not rows:
         return
-    used = Counter((route, group_of(domain)) for route, domain in tried)
+    named = groups_of(scope, [domain for _, domain in tried], ask=False)
+    used = Counter((route, named[domain]) for route, domain in tried)
     for day in sorted({row.day for row in rows}):
         unused = {
             (row.route_id, row.domain_group): row.amount - used[row.route_id, row.domain_group] - used[None, row.domain_group]

@@ -40,6 +40,12 @@ PLATFORM = {
     "user_session",
     "warmup",
     "warmup_day",
+    "route_hold",
+    "route_limit",
+    "route_spent",
+    "route_use",
+    "mailbox_domain",
+    "mailbox_group",
     "web_host",
 }
 ALLOWED = {"table without scope column": PLATFORM}

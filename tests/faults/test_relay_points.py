@@ -7,7 +7,8 @@ import pytest
 from relay import HANG_UP, TAKE_TIME, Relay
 from ways import Ways
 
-from posthouse.sending.delivery import outlet, retry
+from posthouse.sending.delivery import retry
+from posthouse.sending.delivery import ways as ways_of
 
 MESSAGES = 6
 ONCE = {"sent": MESSAGES}
@@ -36,7 +37,7 @@ POINTS = {
 def test_k22_the_relay_fails_once(app, world, monkeypatch, point):
     """Every message has its one outcome, those that nobody knows are as many as bodies without an answer, and none arrives twice."""
     monkeypatch.setattr(retry, "GAPS_SECONDS", (0.2,))
-    monkeypatch.setattr(outlet, "route_pause_seconds", lambda _failures: 0.2)
+    monkeypatch.setattr(ways_of, "route_pause_seconds", lambda _failures: 0.2)
     stage, answer, expected = POINTS[point]
     misbehaved = []
 

@@ -38,6 +38,8 @@ from posthouse.sending.delivery.lane import LaneWorker
 from posthouse.sending.domains import services as domains
 from posthouse.sending.messages import services as messages
 from posthouse.sending.pools import services as pools
+from posthouse.sending.rates import services as rates
+from posthouse.sending.rates.rules import Limits
 from posthouse.sending.tokens import Mint
 from posthouse.sending.tracking import jobs as tracking_jobs
 from posthouse.sending.tracking import services as tracking
@@ -213,7 +215,11 @@ class _Furnisher:
         operator = self.world.operator
         with transaction(operator):
             pool_id = self.note("pol", pools.create_pool(operator, name=self.say("shared")))
-            self.note("rte", pools.add_route(operator, pool_id=pool_id, name=self.say("relay"), host="127.0.0.1", port=port, tls="none"))
+            route_id = self.note(
+                "rte", pools.add_route(operator, pool_id=pool_id, name=self.say("relay"), host="127.0.0.1", port=port, tls="none")
+            )
+            rates.set_limits(operator, route_id=route_id, limits=Limits(per_second=200, per_day=50_000, most_bytes=10_000_000))
+            rates.set_limits(operator, route_id=route_id, group="google", limits=Limits(per_hour=9_000, connections=5))
             for stream in ("marketing", "transactional"):
                 pools.grant_pool(operator, pool_id=pool_id, reseller_id=self.world.a.id, stream=stream, default=True)
         with transaction(self.scope):

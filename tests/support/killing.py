@@ -23,7 +23,7 @@ from posthouse.platform import clock, loops, scheduler
 from posthouse.platform.db import db, dispose_after_fork, session, transaction
 from posthouse.platform.embedded.server import Running
 from posthouse.sending.content.cards import Composed
-from posthouse.sending.delivery import claiming, hosts, outlet, retry, sweeper
+from posthouse.sending.delivery import claiming, hosts, retry, sweeper, ways
 from posthouse.sending.delivery.lane import LaneWorker
 from posthouse.sending.pools import services as pools
 from posthouse.tenants.quotas import services as quotas
@@ -261,7 +261,7 @@ def _kill_server(server: Running) -> None:
 def _be(app: Flask, role: str) -> None:
     claiming.LOOK_AGAIN = claiming.timedelta(seconds=0.3)
     retry.GAPS_SECONDS = (0.2,)
-    outlet.route_pause_seconds = lambda _failures: 0.2
+    ways.route_pause_seconds = lambda _failures: 0.2
     if role == "scheduler":
         app.config["POSTHOUSE_PROCESS"] = "scheduler"
     with app.app_context():

@@ -98,6 +98,7 @@ OPERATOR = (
     "/operator/mail/what",
     "/operator/mail/{eml_unmatched}",
     "/operator/mail/{eml_unmatched}/rule",
+    "/operator/mailboxes",
     "/operator/people",
     "/operator/pools",
     "/operator/pools/{pol}/routes/new",

@@ -12,6 +12,7 @@ from posthouse.sending.delivery.claiming import claim
 from posthouse.sending.delivery.why import explain
 from posthouse.sending.messages import queries
 from posthouse.sending.pools import services as pools
+from posthouse.sending.rates import services as rates
 from posthouse.sending.standing import services as standings
 from posthouse.tenants.quotas import services as quotas
 from posthouse.tenants.quotas.rules import Layer
@@ -122,3 +123,37 @@ def test_what_must_not_be_written_to(ways, world):
     with transaction(world.a1.scope):
         suppress(world.a1.scope, email="r1@x.test", reason="complaint", source="fbl")
     assert "called a message unwanted" in _why(world.a1, state="suppressed").sentence
+
+
+def test_what_waits_for_limits_and_for_a_providers_patience(ways, world):
+    """A limit of the route, back-off and a limit at one provider, and a route that is tried by one letter: each says so, and until when."""
+    ways.queue(world.a1, 1, domain="gmail.com")
+    _, (route,) = ways.pool(2525)
+    until = clock.now() + timedelta(minutes=7)
+
+    def rest(group, by):
+        with transaction(world.a1.scope):
+            rates.note_hold(world.a1.scope, route_id=route, group=group, by=by, until=until, said="421 slow down")
+        return _why(world.a1)
+
+    found = rest("yahoo", "backoff")
+    assert found.code == "in_line"
+    found = rest("google", "backoff")
+    assert (found.code, found.until, "Google has asked for less" in found.sentence) == ("provider_backoff", until, True)
+    found = rest("google", "hour")
+    assert (found.code, found.until) == ("provider_throttled", until)
+    found = rest("", "day")
+    assert found.code in {"throttled", "provider_throttled"}
+    with transaction(world.a1.scope):
+        for group in ("google", "yahoo"):
+            rates.end_hold(world.a1.scope, route_id=route, group=group)
+    found = _why(world.a1)
+    assert (found.code, found.sentence, found.until) == ("throttled", "The mail servers have sent what they may this day.", until)
+    with transaction(world.a1.scope):
+        rates.end_hold(world.a1.scope, route_id=route, group="")
+        pools.note_trouble(world.a1.scope, route_id=route, failures=1, pause_seconds=-1, detail="refused")
+    assert _why(world.a1).code == "routes_tried"
+    later = clock.now() + timedelta(hours=1)
+    found = _why(world.a1, reason="throttled: google", not_before=later)
+    assert (found.code, found.until) == ("provider_throttled", later)
+    assert "slow down" not in str(found)

@@ -1,0 +1,66 @@
+"""What a worker reads and writes beside the sending: a pool's routes, and how they do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from posthouse.platform import clock
+from posthouse.platform.db import transaction
+from posthouse.platform.scope import Scope, system
+from posthouse.sending.delivery.outlet import Known
+from posthouse.sending.delivery.ways import Way
+from posthouse.sending.pools import services as pools
+from posthouse.sending.pools.queries import open_routes
+from posthouse.sending.rates import queries as limits
+from posthouse.sending.rates import services as rates
+from posthouse.sending.rates.rules import USE_SECONDS
+
+SAME_SECONDS = 0.5  # an end that moved by less is the one that is written down
+
+
+def known(scope: Scope, pool_id: int) -> Known:
+    """Read a pool's routes, their limits and what rests, in a transaction of its own."""
+    with transaction(scope):
+        logins = open_routes(scope, pool_id=pool_id)
+        ids = [login.card.id for login in logins]
+        return Known(logins, limits.limits_of(scope, ids), limits.standing_holds(scope, ids))
+
+
+def may_probe(route_id: int) -> bool:
+    """Ask whether this worker may be the one to try a route that failed, in a transaction of its own."""
+    scope = system("delivery")
+    with transaction(scope):
+        return pools.claim_probe(scope, route_id=route_id)
+
+
+def note_use(scope: Scope, way: Way, worker: str) -> None:
+    """Say how many connections are open: when that changes, and now and then."""
+    connections, at = way.said
+    stale = clock.monotonic() - at > USE_SECONDS and way.channels
+    if way.channels != connections or stale:
+        way.said = way.channels, clock.monotonic()
+        rates.note_use(scope, route_id=way.login.card.id, worker=worker, connections=way.channels)
+
+
+def note_way(scope: Scope, way: Way) -> None:
+    """Write down how a route does, what of it rests, and what rests no more."""
+    route_id = way.login.card.id
+    if way.pace < way.login.card.pace:
+        pools.note_pace(scope, route_id=route_id, pace=way.pace)
+    if way.trouble:
+        detail, way.trouble, way.well = way.trouble, "", False
+        pause = max(0.0, way.rests_until - clock.monotonic())
+        pools.note_trouble(scope, route_id=route_id, failures=way.failures, pause_seconds=pause, detail=detail)
+    elif way.well:
+        way.well = False
+        pools.note_well(scope, route_id=route_id)
+    rests, now, monotonic = way.rests(), clock.now(), clock.monotonic()
+    for group, rest in sorted(rests.items()):
+        if abs(way.noted.get(group, 0.0) - monotonic - rest.seconds) < SAME_SECONDS:
+            continue
+        way.noted[group] = monotonic + rest.seconds
+        until = now + timedelta(seconds=rest.seconds)
+        rates.note_hold(scope, route_id=route_id, group=group, by=rest.by, until=until, failures=rest.failures, said=rest.said)
+    for group in sorted(set(way.noted) - set(rests)):
+        rates.end_hold(scope, route_id=route_id, group=group)
+        del way.noted[group]

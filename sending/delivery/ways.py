@@ -1,0 +1,296 @@
+"""One route as one worker knows it: whether it may be tried, what it may still send, and to whom not just now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from posthouse.platform import clock, logs
+from posthouse.sending.delivery.backoff import Backoff
+from posthouse.sending.delivery.channel import Pace
+from posthouse.sending.delivery.conversation import Verdict
+from posthouse.sending.delivery.meter import Aside, Meter, meters
+from posthouse.sending.delivery.retry import route_pause_seconds
+from posthouse.sending.delivery.wire import Reply
+from posthouse.sending.mailboxes.rules import OTHER
+from posthouse.sending.pools.queries import RouteLogin
+from posthouse.sending.rates.queries import ByGroup, HoldCard
+from posthouse.sending.rates.rules import NONE, WHOLE
+
+LASTING_PAUSE_SECONDS = 300.0  # a person must mend a refused sign-in; asking more often gets accounts locked
+BUSY_SECONDS = 0.2  # when a provider's connections are all in use, it is looked at again after this
+NOTED_SECONDS = 2.0  # shorter waits for permits are nothing to write down
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why a way, or its share for a provider, waits, and for how long from now."""
+
+    by: str
+    seconds: float
+    failures: int = 0
+    said: str = ""
+
+
+@dataclass(slots=True)
+class Way:
+    """A route. `most`: connections of this worker. `limits`, `meters`, `backoffs` by mailbox provider, its own under the empty name."""
+
+    login: RouteLogin
+    most: int
+    aside: Aside
+    sharers: int = 1
+    limits: ByGroup = field(default_factory=dict)
+    pace: Pace = field(init=False)
+    failures: int = 0
+    rests_until: float = 0.0
+    trouble: str = ""  # to be written down
+    well: bool = False  # to be written down
+    gone: bool = False  # paused, deleted or changed: what is on its connections ends there, nothing new goes that way
+    busy: int = 0  # of its connections, how many are sending
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    meters: dict[str, Meter] = field(default_factory=dict)
+    backoffs: dict[str, Backoff] = field(default_factory=dict)
+    users: Counter[str] = field(default_factory=Counter)  # connections that have letters for a provider in hand
+    channels: int = 0  # open connections
+    said: tuple[int, float] = (0, 0.0)  # how many of them were written down, and when
+    noted: dict[str, float] = field(default_factory=dict)  # what is written down as resting, and until when
+    asking: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        card = self.login.card
+        self.pace = Pace(card.pace)  # begin with what is remembered of the server
+        self.failures = card.failures
+        if card.parked_until is not None:
+            self.rests_until = clock.monotonic() + max(0.0, (card.parked_until - clock.now()).total_seconds())
+        self.take_limits(self.limits, sharers=self.sharers)
+
+    @property
+    def lane(self) -> int | None:
+        """Which messages it may send: while it is warmed those that were counted for it, else (None) those for any warm route."""
+        return self.login.card.id if self.login.card.warming else None
+
+    @property
+    def open(self) -> bool:
+        """Whether connections may be tried."""
+        return clock.monotonic() >= self.rests_until
+
+    @property
+    def half_open(self) -> bool:
+        """Whether it failed last: after its rest a single letter shows whether it is well again."""
+        return self.failures > 0
+
+    @property
+    def most_bytes(self) -> int | None:
+        """How large a letter may be, the route's own headers included; None: any."""
+        return self.limits.get(WHOLE, NONE).most_bytes
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing is limited and nobody rests."""
+        return not self.limits and not self.backoffs and not self.failures
+
+    def take_limits(self, limits: ByGroup, *, sharers: int) -> None:
+        """Hold to these limits from now on; where they are the same, what was taken stays."""
+        if limits == self.limits and sharers == self.sharers and (self.meters or not limits):
+            return
+        self.limits, self.sharers = limits, sharers
+        self.meters = meters(self.login.card.id, limits, sharers=sharers, aside=self.aside)
+
+    def hear_holds(self, holds: Iterable[HoldCard]) -> None:
+        """Take over what other workers heard from providers."""
+        for hold in holds:
+            if hold.by == "backoff" and hold.group:
+                known = self.backoffs.setdefault(hold.group, Backoff())
+                until = clock.monotonic() + (hold.until - clock.now()).total_seconds()
+                if hold.failures > known.failures:
+                    known.failures, known.rests_until, known.said = hold.failures, until, hold.said
+
+    def failed(self, detail: str, *, lasting: bool = False) -> None:
+        """Let the route rest, longer each time."""
+        self.failures += 1
+        pause = LASTING_PAUSE_SECONDS if lasting else route_pause_seconds(self.failures)
+        self.rests_until = clock.monotonic() + pause
+        self.trouble = detail
+        logs.get().warning("route.rests", route=self.login.card.id, seconds=pause, detail=detail)
+
+    def worked(self) -> None:
+        """Forget former failures."""
+        self.failures = 0
+        self.well = True
+
+    def hear(self, group: str, verdict: Verdict, reply: Reply) -> None:
+        """Learn from an answer how a provider bears this route."""
+        if group == OTHER:
+            return
+        if (resting := self.backoffs.get(group)) is not None:
+            resting.probe_out = False
+        if verdict is Verdict.DEFERRED and reply.code:
+            known = self.backoffs.setdefault(group, Backoff())
+            if known.refuse(reply, group):
+                logs.get().warning("route.group_rests", route=self.login.card.id, group=group, said=known.said)
+        elif verdict is Verdict.SENT:
+            self.backoffs.pop(group, None)
+
+    def blocked(self, group: str) -> float:
+        """After how many seconds a letter for a provider may be tried, as far as that is known; 0: now."""
+        backoff = self.backoffs.get(group)
+        if backoff is not None and not backoff.may_take:
+            return max(backoff.rests_until - clock.monotonic(), BUSY_SECONDS)
+        of_all, of_group = self.meters.get(WHOLE), self.meters.get(group)
+        return max(of_all.wait_seconds if of_all else 0.0, of_group.wait_seconds if of_group else 0.0)
+
+    def ask(self, group: str, wanted: int) -> None:
+        """Have permits taken beside, where none are left and none are being asked for."""
+        meter = self.meters.get(group)
+        if meter is None or meter.ready or meter.wait_seconds or meter.asking:
+            return
+        task = asyncio.create_task(meter.refill(wanted))
+        self.asking.add(task)
+        task.add_done_callback(self.asking.discard)
+
+    async def stock_up(self, waiting: Mapping[str, int]) -> float:
+        """See to it that something of what waits may leave; returns after how many seconds to ask again, 0 when it may."""
+        whole = self.meters.get(WHOLE)
+        if whole is not None and not whole.ready:
+            await whole.refill(sum(waiting.values()))
+            if not whole.ready:
+                return max(whole.wait_seconds, 0.001)
+        waits = []
+        for group, count in waiting.items():
+            meter = self.meters.get(group)
+            if meter is not None and not meter.ready and not self.blocked(group):
+                await meter.refill(count)
+            if not (wait := self._wait(group)):
+                return 0.0
+            waits.append(wait)
+        return min(waits)
+
+    def _wait(self, group: str) -> float:
+        wait, meter = self.blocked(group), self.meters.get(group)
+        if not wait and meter is not None and not meter.ready:
+            return 0.001
+        most = self.limits.get(group, NONE).connections
+        return wait or (BUSY_SECONDS if most is not None and self.users[group] >= most else 0.0)
+
+    def rests(self) -> dict[str, Rest]:
+        """Say what of it waits just now for long enough to be told."""
+        now, found = clock.monotonic(), {}
+        for group, meter in self.meters.items():
+            if meter.wait_seconds > NOTED_SECONDS:
+                found[group] = Rest(meter.by, meter.wait_seconds)
+        for group, backoff in self.backoffs.items():
+            if backoff.resting:
+                found[group] = Rest("backoff", backoff.rests_until - now, backoff.failures, backoff.said)
+        return found
+
+    async def close(self) -> None:
+        """Hand unused permits back."""
+        await asyncio.gather(*self.asking, return_exceptions=True)
+        for meter in self.meters.values():
+            if meter.lasting:
+                await self.aside(meter.hand_back)
+
+
+class Connection:
+    """The gate of one connection of a way."""
+
+    def __init__(self, way: Way, others: Iterable[Way]) -> None:
+        self._way = way
+        self._others = others
+        self._in_hand: Counter[str] = Counter()
+        self._carried: Counter[str] = Counter()
+
+    def anew(self) -> None:
+        """Begin to count anew: the connection was opened again."""
+        self._carried.clear()
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing is limited just now."""
+        return self._way.free
+
+    def may_pull(self) -> bool:
+        """Whether it may take anything at all."""
+        way = self._way
+        if way.gone or not way.open:
+            return False
+        meter = way.meters.get(WHOLE)
+        if meter is None or meter.ready:
+            return True
+        way.ask(WHOLE, meter.limits.lot)
+        return False
+
+    def may_take(self, group: str) -> bool:
+        """Whether it may take a letter for a provider's recipients."""
+        way = self._way
+        backoff = way.backoffs.get(group)
+        if backoff is not None and not backoff.may_take:
+            return False
+        limits = way.limits.get(group)
+        if limits is None or not group:
+            return True
+        if limits.messages_per_connection is not None and self._carried[group] >= limits.messages_per_connection:
+            return False
+        if limits.connections is not None and not self._in_hand[group] and way.users[group] >= limits.connections:
+            return False
+        meter = way.meters.get(group)
+        if meter is None or meter.ready:
+            return True
+        way.ask(group, limits.lot)
+        return False
+
+    def spent(self, waiting: Mapping[str, int]) -> bool:
+        """Whether another connection could take what this one may carry no more of."""
+        limits = [(group, self._way.limits.get(group, NONE).messages_per_connection) for group in waiting]
+        return bool(limits) and all(most is not None and self._carried[group] >= most for group, most in limits)
+
+    def fits(self, size_bytes: int) -> bool:
+        """Whether it may take a letter of this size."""
+        return _fits(self._way, size_bytes)
+
+    def fits_nowhere(self, size_bytes: int) -> bool:
+        """Whether a letter of this size may leave by no route at all."""
+        return not any(_fits(way, size_bytes) for way in self._others)
+
+    def took(self, group: str) -> None:
+        """Note that it has a letter in hand."""
+        way = self._way
+        if way.free:
+            return
+        if (backoff := way.backoffs.get(group)) is not None and backoff.failures:
+            backoff.probe_out = True
+        for key in (WHOLE, group):
+            if (meter := way.meters.get(key)) is not None:
+                meter.take()
+        if group in way.limits:
+            self._carried[group] += 1
+            self._in_hand[group] += 1
+            way.users[group] += self._in_hand[group] == 1
+
+    def gave_back(self, group: str) -> None:
+        """Note that a letter in hand wasn't sent."""
+        way = self._way
+        self._left(group)
+        if (backoff := way.backoffs.get(group)) is not None:
+            backoff.probe_out = False
+        for key in (WHOLE, group):
+            if (meter := way.meters.get(key)) is not None:
+                meter.give_back()
+
+    def heard(self, group: str, verdict: Verdict, reply: Reply) -> None:
+        """Note what became of a letter in hand."""
+        self._left(group)
+        self._way.hear(group, verdict, reply)
+
+    def _left(self, group: str) -> None:
+        if self._in_hand[group]:
+            self._in_hand[group] -= 1
+            self._way.users[group] -= self._in_hand[group] == 0
+
+
+def _fits(way: Way, size_bytes: int) -> bool:
+    most = way.most_bytes
+    return most is None or size_bytes + len(way.login.card.preamble) <= most

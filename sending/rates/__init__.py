@@ -1,0 +1,1 @@
+"""How much a route may send, to everybody or to one mailbox provider: limits, what was used of them, and what waits."""
