@@ -16,6 +16,7 @@ from posthouse.sending.campaigns.rules import State
 from posthouse.sending.campaigns.services import Draft
 from posthouse.sending.domains import queries as domains
 from posthouse.sending.forecast.queries import forecast_campaign
+from posthouse.sending.pools import queries as pools
 from posthouse.tenants.contacts import queries as contacts
 from posthouse.tenants.lists import queries as lists
 from posthouse.webui.edge import forms, visit
@@ -53,6 +54,7 @@ def _form_values() -> dict[str, Any]:
             "lists": lists.list_lists(scope),
             "counts": lists.count_subscribed(scope),
             "domains": domains.list_domains(scope),
+            "ways_out": pools.offered(scope),
             "typed": request.form,
             "starter": starters.letter({field.key for field in fields}),
         }
@@ -78,6 +80,7 @@ def _draft() -> Draft:
         name=forms.text("name").strip(),
         list_id=forms.chosen_id("list_id", "lst", label="a list"),
         domain_id=forms.chosen_id("domain_id", "dom", label="a domain"),
+        pool_id=forms.chosen_id("pool_id", "pol", label="a way"),
         from_name=forms.text("from_name").strip(),
         from_local=forms.text("from_local").strip(),
         reply_to=forms.text("reply_to").strip(),

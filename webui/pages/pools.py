@@ -14,7 +14,7 @@ from posthouse.sending.pools import permissions, queries, services
 from posthouse.tenants.accounts import queries as accounts
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
-from posthouse.webui.edge.rendering import form_again, page, page_or_part
+from posthouse.webui.edge.rendering import form_again, page_or_part
 
 blueprint = Blueprint("pools", __name__)
 
@@ -30,16 +30,6 @@ def _values() -> dict[str, Any]:
     scope = visit.scope()
     with transaction(scope):
         return {"pools": queries.list_pools(scope), "resellers": accounts.list_resellers(scope), "typed": request.form}
-
-
-@blueprint.get("/reseller/pools")
-@needs(permissions.READ)
-def reseller() -> Response:
-    """Show the pools that the reseller's tenants send through."""
-    scope = visit.scope()
-    with transaction(scope):
-        found = queries.list_pools(scope)
-    return page("reseller/pools.html", pools=found)
 
 
 @blueprint.post("/operator/pools")
@@ -88,6 +78,13 @@ def edit(pool_id: int) -> Response:
         lambda scope: services.edit_pool(scope, pool_id=pool_id, name=forms.text("name"), state=forms.text("state")),
         "Changed; it holds within seconds.",
     )
+
+
+@blueprint.post("/operator/pools/<pid('pol'):pool_id>/delete")
+@needs(permissions.MANAGE)
+def delete(pool_id: int) -> Response:
+    """Delete a pool that nobody sends through."""
+    return _change(lambda scope: services.delete_pool(scope, pool_id=pool_id), "The pool is deleted, with its routes.")
 
 
 def _change(act: Any, said: str) -> Response:

@@ -10,7 +10,11 @@ from werkzeug.wrappers import Response
 
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
-from posthouse.platform.scope import for_tenant
+from posthouse.platform.permissions import holds
+from posthouse.platform.scope import Scope, for_tenant
+from posthouse.sending.pools import permissions as pool_permissions
+from posthouse.sending.pools import queries as pools
+from posthouse.sending.pools.rules import STREAMS
 from posthouse.tenants import permissions
 from posthouse.tenants.accounts import queries as accounts
 from posthouse.tenants.accounts import services
@@ -74,7 +78,18 @@ def tenant_values(tenant_id: int) -> dict[str, Any]:
     """Gather what a tenant's page shows. Raises: Missing."""
     scope = visit.scope()
     with transaction(scope):
-        return {"tenant": accounts.get_tenant(scope, tenant_id), "states": TENANT_STATES}
+        found = accounts.get_tenant(scope, tenant_id)
+        granted = pools.list_pools(scope) if holds(scope, pool_permissions.READ) else []
+    return {"tenant": found, "states": TENANT_STATES, "pools": granted, "chosen": _chosen(scope, tenant_id) if granted else {}}
+
+
+def _chosen(scope: Scope, tenant_id: int) -> dict[str, int | None]:
+    """Return the pool by which each of the tenant's streams leaves."""
+    inside = for_tenant(
+        reseller_id=scope.reseller, tenant_id=tenant_id, actor=scope.actor, reason="looked at by the reseller", request_id=scope.request_id
+    )
+    with transaction(inside):
+        return {stream: pools.chosen_pool(inside, stream=stream) for stream in STREAMS}
 
 
 @blueprint.post("/reseller/tenants/<pid('tnt'):tenant_id>/state")

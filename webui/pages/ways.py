@@ -14,9 +14,13 @@ from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
 from posthouse.sending.delivery import outlet
 from posthouse.sending.delivery.trial import Step, try_door
+from posthouse.sending.mailboxes.queries import names
 from posthouse.sending.pools import permissions, queries, rules, services
 from posthouse.sending.pools.presets import Preset, presets
 from posthouse.sending.pools.rules import Draft
+from posthouse.sending.rates import queries as rates
+from posthouse.sending.rates import services as rate_services
+from posthouse.sending.rates.rules import Limits
 from posthouse.sending.warmup import queries as warmups
 from posthouse.sending.warmup import rules as warmup_rules
 from posthouse.sending.warmup import services as warmup_services
@@ -68,9 +72,12 @@ def add(pool_id: int) -> Response:
     scope = visit.scope()
     try:
         draft = Draft(**_typed())
+        limits = _preset_limits(presets().get(draft.preset))
         made = rules.spread(draft, forms.text("ways").splitlines(), by=forms.text("ways_are"))
         with transaction(scope):
             ids = [services.add_route(scope, pool_id=pool_id, password=forms.text("password"), **asdict(one)) for one in made]
+            for route_id in ids if not limits.empty else ():
+                rate_services.set_limits(scope, route_id=route_id, limits=limits)
     except AppError as refusal:
         if refusal.kind == "missing":
             raise
@@ -80,6 +87,13 @@ def add(pool_id: int) -> Response:
         "The route is in use from now on. Try its connection." if len(ids) == 1 else f"{len(ids)} routes are in use from now on.", "success"
     )
     return redirect(url_for("ways.show", route_id=ids[0]), 303)
+
+
+def _preset_limits(preset: Preset | None) -> Limits:
+    """Return what the provider says that an account may send; changed afterwards at the route's page."""
+    if preset is None or not forms.flag("preset_limits"):
+        return Limits()
+    return Limits(per_minute=preset.per_minute, per_day=preset.per_day, most_bytes=preset.most_bytes)
 
 
 def _typed() -> Any:
@@ -104,16 +118,24 @@ def _as_typed() -> dict[str, Any]:
 @needs(permissions.MANAGE)
 def show(route_id: int) -> Response:
     """Show one route with its form."""
-    values = _values(route_id)
+    values = values_of(route_id)
     return page("operator/route.html", refusal=None, typed=values.pop("known"), steps=None, **values)
 
 
-def _values(route_id: int) -> dict[str, Any]:
+def values_of(route_id: int) -> dict[str, Any]:
+    """Return what the page of a route shows. Raises: Missing."""
     scope = visit.scope()
     with transaction(scope):
         login = queries.login_of(scope, route_id)
         pool = queries.get_pool(scope, login.card.pool_id)
         warmup = warmups.warmup_of(scope, route_id=route_id)
+        limits = rates.limits_of(scope, [route_id]).get(route_id, {})
+        group_names = names(scope)
+        live = {
+            "used": rates.used_of(scope, route_id=route_id, limits=limits),
+            "holds": rates.holds_of(scope, [route_id]),
+            "connections": rates.connections_of(scope, [route_id]).get(route_id, 0),
+        }
     known = {name: getattr(login.card, name) for name in Draft.__dataclass_fields__ if name != "username"}
     return {
         "route": login.card,
@@ -121,6 +143,10 @@ def _values(route_id: int) -> dict[str, Any]:
         "preset": presets().get(login.card.preset),
         "warmup": warmup,
         "plans": warmup_rules.plans(),
+        "limits": limits,
+        "group_names": group_names,
+        "no_limits": Limits(),
+        **live,
         "known": known
         | {"username": login.username, "greet_as": "" if login.card.greet_as == settings().mail_domain else login.card.greet_as},
     }
@@ -139,7 +165,7 @@ def save(route_id: int) -> Response:
     except AppError as refusal:
         if refusal.kind == "missing":
             raise
-        known = _values(route_id)
+        known = values_of(route_id)
         known.pop("known")
         return form_again("operator/route.html", refusal, typed=_as_typed(), steps=None, **known)
     flash("Changed. It holds within seconds: what is on a connection comes to its end there.", "success")
@@ -155,7 +181,7 @@ def trial(route_id: int) -> Response:
         login = queries.login_of(scope, route_id)
     sender = f"connection-test@{settings().mail_domain}"
     steps: tuple[Step, ...] = asyncio.run(try_door(outlet.door(login), sender=sender))
-    values = _values(route_id)
+    values = values_of(route_id)
     return page("operator/route.html", refusal=None, typed=values.pop("known"), steps=steps, **values)
 
 
@@ -172,7 +198,7 @@ def warm(route_id: int) -> Response:
     except AppError as refusal:
         if refusal.kind == "missing":
             raise
-        values = _values(route_id)
+        values = values_of(route_id)
         return form_again("operator/route.html", refusal, typed=values.pop("known"), steps=None, **values)
     flash("The warm-up begins with its first stage today.", "success")
     return redirect(url_for("ways.show", route_id=route_id), 303)

@@ -8,6 +8,7 @@ from posthouse.platform import ids
 from posthouse.platform.app import create_core
 from posthouse.platform.db import transaction
 from posthouse.sending.pools import queries, services
+from posthouse.sending.rates import queries as rates
 
 _FORM = {"port": "25", "tls": "none", "max_connections": "10", "messages_per_connection": "100", "weight": "1"}
 
@@ -138,3 +139,43 @@ def test_nobody_below_the_operator_comes_near(core, world, browser):
     assert browser.get("/operator/pools").status_code in {403, 404}
     (route,) = _routes(world)
     assert route.name == "one"
+
+
+def test_limits_of_a_route_and_of_one_providers_share(core, world, browser):
+    """Both are set and taken away at the route's page; a wrong figure is refused at its field, and nothing is stored."""
+    pool = _pool(world)
+    with transaction(world.operator):
+        route = services.add_route(world.operator, pool_id=pool, name="Main", host="127.0.0.1", port=2525, tls="none")
+    browser.sign_in("operator@example.com")
+    page = f"/operator/routes/{ids.encode('rte', route)}"
+    shown = browser.post(f"{page}/limits", page=page, group="", all_per_second="14", all_per_day="50000", all_most_bytes="10485760")
+    assert shown.status_code == 200
+    assert "In the last" in shown.text
+    browser.post(f"{page}/limits", page=page, group="google", group_per_hour="1000", group_connections="2")
+    wrong = browser.post(f"{page}/limits", page=page, group="", all_per_second="14", all_per_hour="3")
+    assert wrong.status_code == 422
+    assert "The limit per hour is below the one per second." in wrong.text
+    found = _limits(world, route)
+    assert (found[""].per_second, found[""].per_day, found[""].most_bytes) == (14, 50_000, 10_485_760)
+    assert (found["google"].per_hour, found["google"].connections) == (1_000, 2)
+    browser.post(f"{page}/limits", page=page, group="google")
+    assert list(_limits(world, route)) == [""]
+    assert browser.post(f"{page}/limits", page=page, group="nobody", group_per_hour="1").status_code == 422
+
+
+def _limits(world, route):
+    with transaction(world.operator):
+        return rates.limits_of(world.operator, [route]).get(route, {})
+
+
+def test_mailbox_providers_are_changed_in_the_browser(core, world, browser):
+    """Opened, changed, refused where a domain is another's, and taken back."""
+    browser.sign_in("operator@example.com")
+    page = "/operator/mailboxes"
+    assert "gmail.com" in browser.get(f"{page}?key=google").text
+    saved = browser.post(page, page=page, key="posteo", name="Posteo", domains="posteo.de\r\nposteo.*", mx="posteo.de")
+    assert "your own" in saved.text
+    wrong = browser.post(page, page=page, key="mine", name="Mine", domains="gmail.com", mx="")
+    assert wrong.status_code == 422
+    assert "belongs to Google already" in wrong.text
+    assert "your own" not in browser.post(f"{page}/reset", page=page, key="posteo").text
