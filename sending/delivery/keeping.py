@@ -1,12 +1,17 @@
-"""What a worker reads and writes beside the sending: a pool's routes, and how they do."""
+"""What a worker reads and writes beside the sending: what makes the letters, a pool's routes, and how they do."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from posthouse.platform import clock
+from posthouse.platform.app import settings
 from posthouse.platform.db import transaction
+from posthouse.platform.errors import AppError
 from posthouse.platform.scope import Scope, system
+from posthouse.sending.campaigns import composers
+from posthouse.sending.delivery.claiming import Claimed
+from posthouse.sending.delivery.desk import Composes
 from posthouse.sending.delivery.outlet import Known
 from posthouse.sending.delivery.ways import Way
 from posthouse.sending.pools import services as pools
@@ -64,3 +69,21 @@ def note_way(scope: Scope, way: Way) -> None:
     for group in sorted(set(way.noted) - set(rests)):
         rates.end_hold(scope, route_id=route_id, group=group)
         del way.noted[group]
+
+
+def composers_of(claimed: Claimed) -> dict[int, Composes | str]:
+    """Load what makes the lease's messages; a revision that can't be sent gives its reason instead."""
+    signing, scope = settings().sign_mail, claimed.scope
+    wanted = {card.revision_id for card in claimed.cards}
+    made: dict[int, Composes | str] = {
+        revision_id: kept for revision_id in wanted if (kept := composers.kept(scope, revision_id, signing=signing))
+    }
+    if len(made) == len(wanted):
+        return made
+    with transaction(scope):
+        for revision_id in wanted - set(made):
+            try:
+                made[revision_id] = composers.load(scope, revision_id, signing=signing)
+            except AppError as refusal:
+                made[revision_id] = refusal.sentence
+    return made

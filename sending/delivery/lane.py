@@ -17,9 +17,7 @@ import sqlalchemy as sa
 from posthouse.platform import clock, logs, loops, stopping, yielding
 from posthouse.platform.app import Core, bell, running_app, settings
 from posthouse.platform.db import transaction
-from posthouse.platform.errors import AppError
 from posthouse.platform.scope import Scope, system
-from posthouse.sending.campaigns import composers
 from posthouse.sending.delivery import hosts, keeping, stops, sweeper, turns
 from posthouse.sending.delivery.claiming import WORK_SECONDS, Claimed, Place, claim
 from posthouse.sending.delivery.desk import LOW_WATER, Composes, Consignment
@@ -61,7 +59,7 @@ class LaneWorker:
     """One process's stretch on a lane."""
 
     def __init__(self, app: Core, stream: str, until: float, *, load: Loader | None = None) -> None:
-        self._load = load or _composers
+        self._load = load or keeping.composers_of
         self._app = app
         self._stream = stream
         self._until = until
@@ -281,21 +279,3 @@ class LaneWorker:
                 return act()
 
         return await asyncio.to_thread(run)
-
-
-def _composers(claimed: Claimed) -> dict[int, Composes | str]:
-    """Load what makes the lease's messages; a revision that can't be sent gives its reason instead."""
-    signing, scope = settings().sign_mail, claimed.scope
-    wanted = {card.revision_id for card in claimed.cards}
-    made: dict[int, Composes | str] = {
-        revision_id: kept for revision_id in wanted if (kept := composers.kept(scope, revision_id, signing=signing))
-    }
-    if len(made) == len(wanted):
-        return made
-    with transaction(scope):
-        for revision_id in wanted - set(made):
-            try:
-                made[revision_id] = composers.load(scope, revision_id, signing=signing)
-            except AppError as refusal:
-                made[revision_id] = refusal.sentence
-    return made
