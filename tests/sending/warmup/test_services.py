@@ -124,6 +124,25 @@ def test_where_all_are_cold_the_rest_waits_or_overflows(ways, world):
         _settle(claimed, lambda _: None)
 
 
+def test_what_waits_for_tomorrow_keeps_its_own_instant(ways, world):
+    """Of a million that began in one instant each lease would look through all; put off twice they are still apart."""
+    _, (cold,) = ways.pool(2525)
+    _warm(ways, cold)
+    apart = sa.text("UPDATE message m SET not_before = not_before - n * interval '1 microsecond' FROM (SELECT id, row_number() OVER () AS n FROM message) k WHERE k.id = m.id")  # fmt: skip
+    with clock.frozen(MORNING) as at:
+        ways.queue(world.a1, 40)
+        with transaction(world.a1.scope) as live:
+            live.execute(apart)
+        for day, left in ((2, 35), (3, 25)):
+            (claimed,) = _claims(ways, world.a1)
+            _settle(claimed, lambda message_id: _sent(next(card for card in claimed.cards if card.id == message_id)))  # noqa: B023
+            with transaction(world.a1.scope):
+                found = session(world.a1.scope).execute(sa.text("SELECT not_before FROM message WHERE state = 'queued'")).scalars().all()
+            assert len(set(found)) == left
+            assert all(datetime(2027, 3, day, tzinfo=UTC) <= one < datetime(2027, 3, day, 0, 0, 1, tzinfo=UTC) for one in found)
+            at.move(seconds=86_400)
+
+
 def test_nothing_begins_on_a_cold_route_at_the_end_of_a_day(ways, world):
     """What was claimed in the evening must not leave on the next day's account."""
     _, (cold,) = ways.pool(2525)
