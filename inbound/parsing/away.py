@@ -28,7 +28,7 @@ _ABSENCE = (
     r"об отсутствии|atbildes zi[nņ]a|promb[ūu]tn|ofis d[ıi][şs][ıi]|εκτός γραφείου|不在|부재",
 )
 SUBJECT = re.compile(
-    r"^\s*(?:re:\s*)?(?:\[?auto(?:mat(?:ic|ed|isch\w*|ique|ica|ico|yczn\w*))?[ :._-]*(?:re(?:ply|sponse|spuesta|posta)|response|answer|antwort|svar|generated)?\]?\s*[:\]-])"
+    r"^\s{0,9}(?:re:\s{0,9})?(?:\[?auto(?:mat(?:ic|ed|isch\w*|ique|ica|ico|yczn\w*))?[ :._-]{0,9}(?:re(?:ply|sponse|spuesta|posta)|response|answer|antwort|svar|generated)?\]?\s{0,9}[:\]-])"
     f"|{'|'.join(_AUTOMATIC_REPLY + _ABSENCE)}",
     re.IGNORECASE,
 )

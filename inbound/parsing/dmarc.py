@@ -25,7 +25,7 @@ def read_dmarc(data: bytes) -> DmarcReport | None:
 
     Broken XML gives what stands before the break, with `trouble` saying so. A report with a document type is refused.
     """
-    text = _as_text(data)
+    text = _as_text(data).replace("\r\n", "\n").replace("\r", "\n")  # XML 1.0 2.11
     start = _ROOT.search(text)
     if start is None:
         return None

@@ -47,6 +47,7 @@ _ABOUT_HELP = re.compile(
 )
 _BARE = re.compile(r"(?:recipients?|users?|address(?:es)?)[^\n]{0,160}(?:\n[^\n]{0,80})?:\n+[ \t]+([A-Za-z0-9._-]{2,64})[ \t]*(?:\n|$)")
 _DAEMON_HOST = re.compile(r"mailer-daemon@([a-z0-9.-]{3,255})", re.IGNORECASE)
+_BEFORE = 300  # characters of a line before an address that say what it is for; a line may be endless
 _DAEMONS = re.compile(r"^(?:mailer-daemon|postmaster|abuse|no-?reply|mail-daemon|root)@", re.IGNORECASE)
 
 
@@ -143,7 +144,8 @@ def _in_words(text: str, not_them: set[str]) -> list[str]:
         found: dict[str, str] = {}
         for match in form.finditer(text[:20_000]):
             line_start = text.rfind("\n", 0, match.start()) + 1
-            before = text[line_start : match.start("address")]
+            at = match.start("address")
+            before = text[max(line_start, at - _BEFORE) : at]
             address = next(iter(addresses(match.group("address"))), "")
             if not address or _DAEMONS.match(address) or address.lower() in not_them or _ABOUT_HELP.search(before):
                 continue
