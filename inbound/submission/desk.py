@@ -50,7 +50,12 @@ class Desk:
         """Begin a message. The return path is ours, so the sender in the envelope decides nothing; the header From does."""
         if len(address) > 320:
             return common.BAD_ADDRESS
-        reply = await self._reply(lambda: counter.begin(server.access) or common.OK)
+
+        def act() -> str:
+            counter.begin(server.access)
+            return common.OK
+
+        reply = await self._reply(act)
         if reply == common.OK:
             envelope.mail_from = address or "<>"
             envelope.mail_options.extend(options)
