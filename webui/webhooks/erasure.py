@@ -1,4 +1,4 @@
-"""Forget a person in the log of what webhooks were told: the address goes, the delivery and its outcome stay."""
+"""Forget a person in what programs were told: the address goes from the log of webhooks and from answers kept for repeats."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
@@ -30,6 +31,15 @@ _BLANK = sa.text("UPDATE webhook_delivery SET body = :body WHERE tenant_id = :te
 # An endpoint may repeat in its answer what it was told.
 _BLANK_ANSWERS = sa.text("UPDATE webhook_attempt SET answer = '' WHERE tenant_id = :tenant AND delivery_id = ANY (CAST(:ids AS bigint[]))")
 
+# The answers to calls with an idempotency key, which are kept for some days.
+_ANSWERS = sa.text(
+    "SELECT id, answer FROM idempotency_key WHERE tenant_id = :tenant"
+    " AND EXISTS (SELECT 1 FROM unnest(CAST(:addresses AS text[])) AS a (address) WHERE position(a.address IN lower(answer::text)) > 0)"
+)
+_ANSWER = sa.text("UPDATE idempotency_key SET answer = :answer WHERE tenant_id = :tenant AND id = :id").bindparams(
+    sa.bindparam("answer", type_=JSONB)
+)
+
 
 def begin(scope: Scope, event: ContactErased) -> None:
     """Have an erased contact's address taken out: now, and once more when all news of before has been written down."""
@@ -46,6 +56,13 @@ def forget_deliveries(scope: Scope, *, contact_id: int, sealed: str) -> None:
     while after is not None:
         with transaction(scope):
             after = _forget_range(scope, addresses, after)
+    with transaction(scope):
+        _forget_answers(scope, addresses)
+
+
+def _forget_answers(scope: Scope, addresses: Sequence[str]) -> None:
+    for row in session(scope).execute(_ANSWERS, {"tenant": scope.tenant, "addresses": list(addresses)}).all():
+        session(scope).execute(_ANSWER, {"tenant": scope.tenant, "id": row.id, "answer": _without(row.answer, addresses)})
 
 
 def _forget_range(scope: Scope, addresses: Sequence[str], after: int) -> int | None:
@@ -63,6 +80,8 @@ def _forget_range(scope: Scope, addresses: Sequence[str], after: int) -> int | N
 def _without(told: Any, addresses: Sequence[str]) -> Any:
     if isinstance(told, dict):
         return {name: _without(value, addresses) for name, value in told.items()}
+    if isinstance(told, list):
+        return [_without(value, addresses) for value in told]
     if isinstance(told, str) and any(address in told.lower() for address in addresses):
         return None
     return told
