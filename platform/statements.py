@@ -47,7 +47,7 @@ def array(values: Iterable[object]) -> str:
         return "{" + str(listed)[1:-1] + "}"
     if kinds == {str}:
         # Most columns of a lease say the same two hundred times.
-        written = {text: _text(text) for text in set(listed)}
+        written: dict[object, str] = {text: _text(str(text)) for text in set(listed)}
         return "{" + ",".join([written[text] for text in listed]) + "}"
     return "{" + ",".join([_element(value) for value in listed]) + "}"
 
