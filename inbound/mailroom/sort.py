@@ -224,7 +224,7 @@ class Mailroom:
 
 
 def _has_no_sender(envelope: Envelope) -> bool:
-    return not envelope.sender and "smtp" in envelope.way
+    return not envelope.sender and "mtp" in envelope.way
 
 
 def _sort(scope: Scope, mails: Sequence[Claimed]) -> list[Outcome]:
