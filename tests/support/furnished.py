@@ -248,7 +248,7 @@ class _Furnisher:
         """A person's answer to a letter, and a stranger's mail."""
         room = Mailroom(Mint(keyring()))
         head = f"From: {self.say('Zoë')} <zoe@gmx.example.net>\r\nSubject: {self.say('Thank you')}\r\n\r\n{self.say('Lovely teas!')}\r\n".encode()
-        for number, recipient in enumerate((f"{token}@post.example", "nobody@post.example")):
+        for number, recipient in enumerate((f"r-{token}@post.example", "nobody@post.example")):
             room.sort(Envelope("zoe@gmx.example.net", (recipient,), "192.0.2.7", f"mx{number}", "smtp", clock.now()), head)
 
     def plans(self) -> None:
@@ -289,6 +289,8 @@ class _Furnisher:
         with transaction(self.scope) as live:
             if found := live.execute(sa.text("SELECT id FROM inbound_mail LIMIT 1")).scalar():
                 self.note("eml", found)
+            if found := live.execute(sa.text("SELECT id FROM reply_thread LIMIT 1")).scalar():
+                self.note("thr", found)
         with transaction(self.world.operator) as live:
             if found := live.execute(sa.text("SELECT id FROM unmatched_mail LIMIT 1")).scalar():
                 self.note("eml_unmatched", found, "eml")
