@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from product import fetch, free_port, until
 
-from posthouse.platform.settings import Settings, environment
+from posthouse.platform.settings import Settings, as_environment, environment
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ def serving(settings: Settings, folder: Path, **more: Any) -> Iterator[Served]:
     port = free_port()
     served = replace(settings, web_port=port, public_url=f"http://127.0.0.1:{port}", **more)
     given = {
+        **as_environment(served),
         "POSTHOUSE_DATA": str(served.data),
         "POSTHOUSE_DATABASE_URL": served.database_url,
         "POSTHOUSE_REDIS_URL": served.redis_url,
