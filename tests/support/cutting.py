@@ -95,7 +95,7 @@ def committing(owner: Any, name: str) -> Cut:
 # The named points of a lease's life, in its order.
 WORKER: dict[str, Cut] = {
     "K1 before the claim": before(lane, "claim"),
-    "K2 rows locked, before the quota": before(claiming, "reserve"),
+    "K2 rows locked, before the quota": before(claiming, "_drop_unfit"),
     "K3 lease inserted": before(journal, "create"),
     "K4 journal named, before COMMIT": after(journal, "create"),
     "K5 COMMIT of the claim sent": committing(journal, "create"),
