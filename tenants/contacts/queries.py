@@ -95,7 +95,7 @@ def list_contacts(
     return ContactPage(tuple(map(_card, rows[:limit])), rows[limit - 1].email_norm if len(rows) > limit else None)
 
 
-def _of_list(scope: Scope, list_id: int, state: str | None) -> tuple[type[Contact], sa.Select[tuple[Contact]]]:
+def _of_list(scope: Scope, list_id: int, state: str | None) -> tuple[type[Contact], sa.Select[Contact]]:
     """Select a list's contacts, looked up one by one in either direction; returns what to filter and sort by, and the query.
 
     The way is chosen here and not by the planner, which expects one row of a tenant that came after its statistics: a small list is
