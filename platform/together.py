@@ -55,3 +55,10 @@ def together(scope: Scope, write: Callable[[Scope, list[T]], object], item: T, *
         write(scope, [item])
         return
     waiting.setdefault(write, _Waiting(turn)).items.append(item)
+
+
+def write_now(scope: Scope, write: Callable[[Scope, list[Any]], object]) -> None:
+    """Have what waits for this writer written now, because what follows looks at it; nothing happens where nothing waits."""
+    waiting = _gathered.get()
+    if waiting and write in waiting:
+        write(scope, waiting.pop(write).items)

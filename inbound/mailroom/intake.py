@@ -71,6 +71,7 @@ class Intake:
             if not done:
                 self.rung.wait(IDLE_SECONDS)
                 self.rung.clear()
+        _write_counts()
 
     def empty(self, stopping: threading.Event | None = None) -> int:
         """Sort what waits now, oldest first; returns how many files were taken out. Raises: OperationalError when the database is away."""
@@ -130,3 +131,10 @@ class Intake:
         self._failures.pop(path.name, None)
         remove(path)
         logs.get().info("inbound.sorted", file=path.name, outcome=str(outcome or "given up"))
+
+
+def _write_counts() -> None:
+    try:
+        TALLY.flush(now=True)
+    except sa.exc.SQLAlchemyError as problem:  # counts are all that is lost
+        logs.get().warning("inbound.counts_lost", problem=str(problem)[:200])

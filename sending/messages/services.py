@@ -11,7 +11,7 @@ from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.events import emit
 from posthouse.platform.scope import Scope
-from posthouse.platform.together import together
+from posthouse.platform.together import together, write_now
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.messages import history
@@ -76,6 +76,7 @@ def take_back_complaint(scope: Scope, message_id: int, *, text: str = "") -> boo
     Returns False when there is nothing to take back; may be repeated.
     """
     row = _locked(scope, message_id)
+    write_now(scope, suppress_all)  # the complaint may have come a moment before, in the same transaction
     if row is None or not lift_complaint(scope, email_norm=row.email_norm, message_id=message_id):
         return False
     _history(scope, row, "not_spam", None, text)

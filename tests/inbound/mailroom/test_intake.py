@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from datetime import UTC, datetime
 
 import letters
@@ -14,6 +15,8 @@ from posthouse.inbound.mailroom.intake import ATTEMPTS, Intake
 from posthouse.inbound.spool.files import Envelope, unpack
 from posthouse.inbound.spool.queries import waiting
 from posthouse.inbound.spool.services import prepare, store
+from posthouse.inbound.tally.services import TALLY
+from posthouse.platform.db import transaction
 
 
 @pytest.fixture
@@ -132,13 +135,13 @@ def _everything(desk):
 
 
 def test_mails_sorted_together_have_the_effects_that_each_has_alone(desk, tmp_path) -> None:
-    """Bounces, the same twice, two about one message, a complaint after a bounce, a wish to leave, an answer, forged ones, of two tenants."""
+    """Bounces, the same twice, two about one message, a complaint after a bounce, a wish to leave, an answer, forged ones, a complaint and its taking back, of two tenants."""
 
     def hand_in(place, number, *, together):
         spool = tmp_path / f"{place.id}-{together}-{number}"
         prepare(spool)
         room = Intake(spool, desk.mailroom)
-        emails = [f"r{n}.{number}@example.net" for n in range(4)]
+        emails = [f"r{n}.{number}@example.net" for n in range(5)]
         sent = [desk.send(place, email) for email in emails]
         for one, email in zip(sent[:3], emails, strict=False):
             for _ in range(2):
@@ -147,9 +150,11 @@ def test_mails_sorted_together_have_the_effects_that_each_has_alone(desk, tmp_pa
         _put(room, letters.arf(token=sent[1].token), f"fbl-{sent[1].token}@mail.example")
         _put(room, b"Subject: unsubscribe\r\n\r\nx", f"u-{sent[2].token}@mail.example")
         _put(room, letters.vacation(), f"{sent[3].token}@mail.example")
+        for kind in ("abuse", "not-spam"):
+            _put(room, letters.arf(kind, token=sent[4].token), f"fbl-{sent[4].token}@mail.example")
         _put(room, letters.dsn(token="b" * 44), "postmaster@mail.example")
         if together:
-            assert room.empty() == 11
+            assert room.empty() == 13
         else:
             for path in waiting(spool, limit=99):
                 room.mailroom.sort(*unpack(path.read_bytes()))
@@ -161,6 +166,7 @@ def test_mails_sorted_together_have_the_effects_that_each_has_alone(desk, tmp_pa
         if place == desk.world.a1.id:
             assert rows == found[desk.world.b1.id, table], table
     assert len(found[desk.world.a1.id, "suppression"]) >= 3
+    assert not any("r4." in row for row in found[desk.world.a1.id, "suppression"])
 
 
 def test_one_that_fails_among_others_fails_alone(desk, intake, monkeypatch) -> None:
@@ -200,3 +206,13 @@ def test_the_service_goes_on_after_any_failure(desk, intake, monkeypatch) -> Non
     monkeypatch.setattr(type(intake), "empty", empty)
     intake.run(stopping)
     assert (len(tries), desk.marks(sent)[0]) == (2, True)
+
+
+def test_what_was_counted_is_written_down_when_the_service_stops(desk, intake, monkeypatch) -> None:
+    """Only a kill loses the last seconds of it."""
+    monkeypatch.setattr(TALLY, "_counts", Counter({"forged": 2}))
+    stopping = threading.Event()
+    stopping.set()
+    intake.run(stopping)
+    with transaction(desk.world.operator) as live:
+        assert live.execute(sa.text("SELECT what, mails FROM inbound_tally")).all() == [("forged", 2)]
