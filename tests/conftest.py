@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the kill harness in tests/faults can be told."""
     group = parser.getgroup("faults", "kill harness")
     group.addoption("--kills", type=int, default=0, help="how often to kill; 0: each test's own number")
+    group.addoption("--mails", type=int, default=0, help="how many mails to flood with; 0: the test's own number")
     group.addoption("--minutes", type=float, default=0, help="stop killing after so many minutes, however many kills that were; 0: never")
     group.addoption("--seed", type=int, default=0, help="repeat the run of this seed; 0: a new one, printed at the end")
 

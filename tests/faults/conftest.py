@@ -18,7 +18,7 @@ from services import services
 from posthouse.platform import clock
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ROOT / ".cache" / "faults"
+KEPT = ROOT / ".cache"
 LINES = pytest.StashKey[list[str]]()
 
 
@@ -45,14 +45,15 @@ def seed(request):
 
 @pytest.fixture
 def figures(request, seed):
-    """Print what a run found; `keep` puts it where `./dev faults-report` finds it."""
+    """Print what a run found; `keep` names the folder where `./dev faults-report` finds it."""
     began, versions = clock.now(), _versions()  # what is run, not what is there when it ends
 
-    def tell(found, *, keep=False):
+    def tell(found, *, keep=""):
         request.config.stash[LINES].append(json.dumps(found))
         print(found)
         if keep:
-            KEPT.mkdir(parents=True, exist_ok=True)
+            folder = KEPT / keep
+            folder.mkdir(parents=True, exist_ok=True)
             seconds = round((clock.now() - began).total_seconds())
             kept = {
                 "at": began.strftime("%Y-%m-%d %H:%M"),
@@ -62,7 +63,7 @@ def figures(request, seed):
                 "load": _load(),
                 **found,
             }
-            (KEPT / f"{began:%Y%m%dT%H%M%S}-{seed}.json").write_text(json.dumps(kept, indent=1))
+            (folder / f"{began:%Y%m%dT%H%M%S}-{seed}.json").write_text(json.dumps(kept, indent=1))
 
     return tell
 

@@ -90,7 +90,7 @@ class Yard:
     def set_up(self) -> None:
         """Make a pool to the sink for everybody, three kinds of mail, and a quota that is smaller than one of them."""
         self._start_sink()
-        self._make_commits_last()
+        make_commits_last(self.app)
         operator = self.world.operator
         with transaction(operator):
             pool = pools.create_pool(operator, name="shared")
@@ -115,13 +115,6 @@ class Yard:
         os.waitpid(self.sink_process, 0)
         self.mute = mute
         self._start_sink()
-
-    def _make_commits_last(self) -> None:
-        """The tests' server may lose its last commits when it is killed; this database's may not."""
-        url = make_url(self.app.extensions["posthouse_settings"].database_url)
-        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as live:
-            live.execute(f"ALTER DATABASE {url.database} SET synchronous_commit = on")
-        self._forget_connections()
 
     def _forget_connections(self) -> None:
         for engine in db.engines.values():
@@ -175,13 +168,13 @@ class Yard:
 
     def _kill_redis(self) -> None:
         self.kills["redis"] += 1
-        _kill_server(services().redis_server)
+        kill_server(services().redis_server)
 
     def _kill_postgres(self) -> None:
         self.kills["postgres"] += 1
         self._forget_connections()
         began = clock.now().timestamp()
-        _kill_server(services().database_server)
+        kill_server(services().database_server)
         self.outages.append((began, clock.now().timestamp()))
 
     def fire(self, kills: int, roles: list[str], victims: dict[str, int] = VICTIMS, *, minutes: float | None = None) -> None:
@@ -253,7 +246,17 @@ class Yard:
         self.children = {}
 
 
-def _kill_server(server: Running) -> None:
+def make_commits_last(app: Flask) -> None:
+    """The tests' server may lose its last commits when it is killed; this database's may not."""
+    url = make_url(app.extensions["posthouse_settings"].database_url)
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as live:
+        live.execute(f"ALTER DATABASE {url.database} SET synchronous_commit = on")
+    for engine in db.engines.values():
+        engine.dispose()
+
+
+def kill_server(server: Running) -> None:
+    """Kill it the hard way and start it again."""
     os.kill(server.pid, signal.SIGKILL)
     server.revive()
 

@@ -1,0 +1,259 @@
+"""Senders that never give up, real processes that take and sort what they hand in, and kill -9 of any of these processes and of the servers."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import smtplib
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import sqlalchemy as sa
+from flask import Flask
+from flood_letters import DOMAIN, LIMIT_BYTES, Mail, Writer
+from killing import kill_server, make_commits_last
+from product import free_port
+from services import services
+from world import Place, World
+
+from posthouse.inbound.spool.queries import count_waiting
+from posthouse.platform import clock
+from posthouse.platform.app import keyring
+from posthouse.platform.db import db, session, transaction
+from posthouse.platform.settings import environment
+from posthouse.sending.tokens import Mint
+from posthouse.tenants.lists import services as lists
+
+SENDERS = 4
+OF_A_CONNECTION = 40
+WARM_SECONDS = 10
+COMMANDS = {"inbound": ["inbound"], "worker": ["worker", "--queue", "jobs"], "scheduler": ["scheduler"]}
+# What is killed, by weight.
+VICTIMS = {"inbound": 50, "postgres": 20, "worker": 15, "redis": 10, "scheduler": 5}
+_STEP = 10_000
+_SEND = sa.text(
+    "WITH c AS (INSERT INTO contact (tenant_id, email, email_norm, domain, source, created_at, updated_at)"
+    " SELECT :tenant, a, a, 'example.net', 'test', :at, :at"
+    " FROM (SELECT 'r' || n || '@example.net' AS a FROM generate_series(CAST(:low AS integer), CAST(:high AS integer)) AS n) AS k"
+    " RETURNING id, email),"
+    " s AS (INSERT INTO subscription (tenant_id, list_id, contact_id, state, source, created_at, changed_at)"
+    " SELECT :tenant, :list, id, 'subscribed', 'test', :at, :at FROM c)"
+    " INSERT INTO message (tenant_id, revision_id, list_id, contact_id, recipient, email_norm, domain, stream, state, attempts, not_before,"
+    " created_at, settled_at) SELECT :tenant, 1, :list, id, email, email, 'example.net', 'marketing', 'sent', 1, :at, :at, :at FROM c"
+    " RETURNING id, recipient"
+)
+
+
+class Sender(threading.Thread):
+    """A mail server that hands in its share of the letters and tries each again until it is answered for good."""
+
+    def __init__(self, number: int, port: int, writer: Writer, count: int) -> None:
+        super().__init__(name=f"sender {number}", daemon=True)
+        self.replies: Counter[tuple[int, int]] = Counter()  # by the reply that was wanted and the one that came; 0: the line was cut
+        self.done = 0
+        self.stopped = False
+        self._share = range(number, count, SENDERS)
+        self._port, self._writer = port, writer
+        self._line: smtplib.SMTP | None = None
+        self._left = 0
+
+    def run(self) -> None:
+        """See the class."""
+        for number in self._share:
+            for mail in self._writer.letter(number).mails:
+                self._hand_in(mail)
+            self.done += 1
+        self._hang_up()
+
+    def _hand_in(self, mail: Mail) -> None:
+        while not self.stopped:
+            try:
+                code = self._try(mail)
+            except (OSError, smtplib.SMTPException):
+                code = 0
+            self.replies[mail.wanted, code] += 1
+            if code // 100 in (2, 5):
+                return
+            self._hang_up()
+            time.sleep(0.05)
+
+    def _try(self, mail: Mail) -> int:
+        if self._line is None or not self._left:
+            self._hang_up()
+            self._line, self._left = smtplib.SMTP("127.0.0.1", self._port, local_hostname="[127.0.0.1]", timeout=20), OF_A_CONNECTION
+            self._line.ehlo()
+        self._left -= 1
+        code = self._line.mail("")[0]
+        code = self._line.rcpt(mail.recipient)[0] if code == 250 else code
+        if code != 250:
+            self._line.rset()
+            return code
+        try:
+            return self._line.data(mail.content)[0]
+        except smtplib.SMTPDataError as refused:
+            return refused.smtp_code
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        self._line = None
+
+
+@dataclass
+class Flood:
+    """A flooded installation. `fell` counts processes that ended without being killed; `memory` has the inbound processes' ages in seconds and sizes in bytes, life by life."""
+
+    app: Flask
+    world: World
+    folder: Path
+    seed: int
+    port: int = field(default_factory=free_port)
+    kills: Counter[str] = field(default_factory=Counter)
+    fell: Counter[str] = field(default_factory=Counter)
+    memory: list[list[tuple[float, int]]] = field(default_factory=list)
+    senders: list[Sender] = field(default_factory=list)
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> list[Place]:
+        """The last is nobody's victim."""
+        return [self.world.a1, self.world.a2, self.world.b1, self.world.b2]
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "spool"
+
+    def set_up(self, messages: int) -> Writer:
+        """Send so many messages of each tenant; returns who writes the letters about them."""
+        make_commits_last(self.app)
+        ids = [self._send(place, messages) for place in self.places]
+        return Writer(self.seed, Mint(keyring()), [place.id for place in self.places], ids)
+
+    def _send(self, place: Place, count: int) -> list[int]:
+        made: dict[int, int] = {}
+        with transaction(place.scope):
+            to = lists.create_list(place.scope, name="News").id
+        values = {"tenant": place.id, "list": to, "at": clock.now() - timedelta(hours=1)}
+        for low in range(0, count, _STEP):
+            with transaction(place.scope):
+                rows = session(place.scope).execute(_SEND, {**values, "low": low, "high": min(low + _STEP, count) - 1})
+                made |= {int(row.recipient.partition("@")[0][1:]): row.id for row in rows}
+        return [made[index] for index in range(count)]
+
+    def start(self, role: str) -> None:
+        """Start a process of ours; it takes its time to be there."""
+        settings = self.app.extensions["posthouse_settings"]
+        given = {
+            "POSTHOUSE_DATA": str(self.folder),
+            "POSTHOUSE_DATABASE_URL": settings.database_url,
+            "POSTHOUSE_REDIS_URL": settings.redis_url,
+            "POSTHOUSE_SECRET_KEYS": settings.secret_keys,
+            "POSTHOUSE_INBOUND_PORT": str(self.port),
+            "POSTHOUSE_INBOUND_MESSAGE_BYTES": str(LIMIT_BYTES),
+            "POSTHOUSE_MAIL_DOMAIN": DOMAIN,
+        }
+        plain = {name: value for name, value in environment().items() if not name.startswith("POSTHOUSE_")}
+        with (self.folder / f"{role}.log").open("ab") as log:
+            self._running[role] = subprocess.Popen(
+                [sys.executable, "-m", "posthouse.platform.cli", *COMMANDS[role]], env=plain | given, stdout=log, stderr=log
+            )
+        if role == "inbound":
+            self.memory.append([])
+
+    def pour(self, writer: Writer, count: int, kills: int, *, minutes: float | None = None) -> None:
+        """Hand in so many letters; meanwhile kill so often, or for so many minutes where that is shorter, in the first two thirds of them."""
+        rng, end = random.Random(self.seed), None if minutes is None else time.monotonic() + 60 * minutes
+        for role in COMMANDS:
+            self.start(role)
+        self.senders = [Sender(number, self.port, writer, count) for number in range(SENDERS)]
+        for sender in self.senders:
+            sender.start()
+        # Each once, where there are kills enough, and then whatever comes.
+        victims = rng.sample(list(VICTIMS), len(VICTIMS)) + rng.choices(list(VICTIMS), list(VICTIMS.values()), k=kills)
+        due = sorted(rng.uniform(0.02, 0.66) * count for _ in range(kills))
+        while due or any(sender.is_alive() for sender in self.senders):
+            if end is not None and time.monotonic() > end:
+                due.clear()
+            if due and sum(sender.done for sender in self.senders) >= due[0]:
+                due.pop(0)
+                self.kill(victims.pop(0))
+            self.look_after()
+            time.sleep(0.02)
+
+    def kill(self, what: str) -> None:
+        """Kill the hard way, and start again."""
+        self.kills[what] += 1
+        if what in COMMANDS:
+            self._running[what].kill()
+            self._running[what].wait()
+            self.start(what)
+            return
+        kill_server(services().database_server if what == "postgres" else services().redis_server)
+
+    def look_after(self) -> None:
+        """Start again what fell, as a supervisor does, and note how large the inbound process is."""
+        for role, process in self._running.items():
+            if process.poll() is not None:
+                self.fell[role] += 1
+                self.start(role)
+        try:
+            process = psutil.Process(self._running["inbound"].pid)
+            self.memory[-1].append((time.time() - process.create_time(), process.memory_info().rss))
+        except psutil.Error:
+            return  # it has just ended
+
+    def drain(self, subscriptions_ended: int, seconds: float) -> None:
+        """Wait until the spool is empty and the worker has told so many subscriptions of it."""
+        end = time.monotonic() + seconds
+        while (waiting := count_waiting(self.spool, up_to=10**9)) or (ended := self._ended()) < subscriptions_ended:
+            assert time.monotonic() < end, f"{waiting} in the spool; {0 if waiting else ended} of {subscriptions_ended} subscriptions ended"
+            self.look_after()
+            time.sleep(0.2)
+
+    def _ended(self) -> int:
+        query = "SELECT count(*) FROM subscription WHERE state = 'bounced'"
+        return sum(self.ask(place, query)[0][0] for place in self.places)
+
+    def stop(self) -> int:
+        """Ask the inbound process to stop; returns its exit status."""
+        process = self._running.pop("inbound")
+        process.send_signal(signal.SIGTERM)
+        return process.wait(20)
+
+    def ask(self, place: Place | None, sql: str) -> list[sa.Row]:
+        """Look into a tenant's tables; None: the operator's."""
+        scope = self.world.operator if place is None else place.scope
+        with transaction(scope) as live:
+            return list(live.execute(sa.text(sql)))
+
+    def forget_connections(self) -> None:
+        """The servers have died under them."""
+        for engine in db.engines.values():
+            engine.dispose()
+
+    def growth_mb(self) -> float | None:
+        """By how much an inbound process grew at worst once it was warm; None when none lived so long."""
+        lives = [[size for age, size in life if age > WARM_SECONDS] for life in self.memory]
+        return round(max((max(life) - life[0]) / 1e6 for life in lives if life), 1) if any(lives) else None
+
+    def peak_mb(self) -> int:
+        """How large an inbound process was at worst."""
+        return round(max(size for life in self.memory for _, size in life) / 1e6)
+
+    def clear_away(self) -> None:
+        """End what was started."""
+        for sender in self.senders:
+            sender.stopped = True
+        for process in self._running.values():
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        for sender in self.senders:
+            sender.join(30)
