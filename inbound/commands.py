@@ -16,7 +16,7 @@ from posthouse.inbound.listener.server import Door, Listener
 from posthouse.inbound.mailroom.intake import Intake
 from posthouse.inbound.mailroom.sort import Mailroom
 from posthouse.inbound.submission.command import COMMAND as SUBMISSION
-from posthouse.platform import logs, ports
+from posthouse.platform import logs, loops, ports
 from posthouse.platform.app import create_core, keyring
 from posthouse.platform.cli import Command
 from posthouse.platform.settings import Settings, WrongSetting
@@ -55,7 +55,7 @@ def _serve(settings: Settings) -> int:
 
     sorting = threading.Thread(target=sort, name="mailroom")
     try:
-        asyncio.run(_listen(settings, mint, intake, sorting))
+        loops.run(_listen(settings, mint, intake, sorting))
     finally:
         stopping.set()
         intake.rung.set()

@@ -1,8 +1,6 @@
 """What the dialogue asks us: may this recipient be taken, and is this mail kept."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,8 @@ from posthouse.inbound.listener.limits import Limits
 from posthouse.inbound.listener.recipients import Verdict, judge
 from posthouse.inbound.parsing.ids import of_address
 from posthouse.inbound.spool.files import Envelope
-from posthouse.inbound.spool.services import SpoolBroken, SpoolFull, store
+from posthouse.inbound.spool.gathering import Gathering
+from posthouse.inbound.spool.services import SpoolBroken, SpoolFull
 from posthouse.inbound.tally.services import REFUSED, TALLY
 from posthouse.platform import clock, logs
 
@@ -34,13 +33,10 @@ class Hooks:
         limits: Limits,
         on_stored: Callable[[], None] | None = None,
     ) -> None:
-        self._spool = spool
         self._is_genuine = is_genuine
         self._our_domains = our_domains
         self._limits = limits
-        self._on_stored = on_stored or (lambda: None)
-        # Disk work happens here, never in the event loop: one slow fsync must not hold up every connection.
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="spool")
+        self._gathering = Gathering(spool, on_stored or (lambda: None))
         self._storing = 0
         self.stored = 0
         self.refused_recipients = 0
@@ -80,7 +76,7 @@ class Hooks:
         )
         self._storing += 1
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, store, self._spool, kept, envelope.content)
+            await self._gathering.keep(kept, envelope.content)
         except SpoolFull as problem:
             logs.get().warning("inbound.spool_full", problem=str(problem))
             return replies.NO_ROOM
@@ -90,7 +86,6 @@ class Hooks:
         finally:
             self._storing -= 1
         self.stored += 1
-        self._on_stored()
         return replies.STORED
 
     async def handle_exception(self, error: Exception) -> str:
@@ -100,4 +95,4 @@ class Hooks:
 
     def close(self) -> None:
         """Wait for the disk."""
-        self._threads.shutdown(wait=True)
+        self._gathering.close()

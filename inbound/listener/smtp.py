@@ -6,6 +6,7 @@ bare LF for the end of a command. See the tests of rows 38 to 53.
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections import defaultdict
 from typing import Any
@@ -14,8 +15,12 @@ from aiosmtpd.smtp import SMTP, Session
 
 from posthouse.inbound.listener import replies
 from posthouse.inbound.listener.limits import Doorkeeper, Limits
+from posthouse.inbound.listener.message import IncomingMessage
 
 _COMMAND_BYTES = 2_048  # RFC 5321 4.5.3.1.4 says 512; SMTPUTF8 and long return paths need more
+_ALL = 1 << 30  # bytes: what the reader has, at once; what a peer may send unread is capped elsewhere
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN_PATH = re.compile(rf"<((?:{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*)?)>((?: [A-Za-z0-9=-]+)*)")
 _MAIL_COMMANDS = ("MAIL", "RCPT", "DATA")
 
 
@@ -252,35 +257,27 @@ class GuardedSMTP(SMTP):
         await self.push(reply)
 
     async def _read_message(self) -> tuple[bytes, str | None]:
-        message = bytearray()
-        refusal: str | None = None
-        whole_line = True  # does the next piece begin a line?
-        while True:
-            try:
-                piece = await self._reader.readuntil(b"\r\n")
-            except asyncio.LimitOverrunError as over:
-                piece = await self._reader.read(over.consumed)
-                refusal = refusal or replies.LINE_TOO_LONG
-                message.clear()
-            ended = piece.endswith(b"\r\n")
-            if whole_line and piece == b".\r\n":
-                return bytes(message), refusal
-            if whole_line and piece[:1] == b".":
-                piece = piece[1:]
-            if refusal is None:
-                refusal = self._refusal(piece, len(message))
-                message += piece
-                if refusal is not None:
-                    message.clear()
-            whole_line = ended
+        message = IncomingMessage(message_bytes=self._limits.message_bytes, line_bytes=self._limits.line_bytes)
+        while not message.complete:
+            piece = await self._reader.read(_ALL)
+            if not piece:
+                raise asyncio.IncompleteReadError(b"", None)
+            if message.refusal is None:
+                self._hold(len(piece), message)
+            rest = message.feed(piece)
+            if rest and not self._reader.at_eof():
+                self._reader.feed_data(rest)
+        return message.content, message.refusal
 
-    def _refusal(self, line: bytes, so_far: int) -> str | None:
-        if so_far + len(line) > self._limits.message_bytes:
-            return replies.TOO_BIG
-        if not self._doorkeeper.hold(len(line)):
-            return replies.BUSY
-        self._held += len(line)
-        body = line[:-2]
-        if b"\n" in body or b"\r" in body:
-            return replies.BARE_LINE_END
-        return None
+    def _hold(self, size_bytes: int, message: IncomingMessage) -> None:
+        if self._doorkeeper.hold(size_bytes):
+            self._held += size_bytes
+        else:
+            message.refuse(replies.BUSY)
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """Read the plain form at once; the library's parser takes a third of a dialogue's time, and takes every other form."""
+        plain = _PLAIN_PATH.fullmatch(arg)
+        if plain is None:
+            return super()._getaddr(arg)
+        return plain[1] or "<>", plain[2]

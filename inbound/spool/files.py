@@ -1,8 +1,8 @@
-"""The form of a spool file: one line of JSON for the envelope, then the mail byte for byte."""
+"""The form of a spool file: for each mail one line of JSON for the envelope, then the mail byte for byte."""
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 VERSION = 1
@@ -26,16 +26,47 @@ class Envelope:
 
 
 def pack(envelope: Envelope, content: bytes) -> bytes:
-    """Write a spool file's bytes."""
-    facts = {**asdict(envelope), "at": envelope.at.isoformat(), "v": VERSION, "size": len(content)}
+    """Write one mail's bytes; a file holds one or several of them, one after the other."""
+    facts = {
+        "sender": envelope.sender,
+        "recipients": envelope.recipients,
+        "peer": envelope.peer,
+        "helo": envelope.helo,
+        "way": envelope.way,
+        "at": envelope.at.isoformat(),
+        "v": VERSION,
+        "size": len(content),
+    }
     return json.dumps(facts, ensure_ascii=True).encode() + b"\n" + content
 
 
 def unpack(data: bytes) -> tuple[Envelope, bytes]:
-    """Read a spool file's bytes. Raises: BrokenSpoolFile."""
-    head, mark, content = data.partition(b"\n")
+    """Read a spool file's only mail. Raises: BrokenSpoolFile."""
+    mails = unpack_all(data)
+    if len(mails) != 1:
+        raise BrokenSpoolFile("several mails")
+    return mails[0]
+
+
+def unpack_all(data: bytes) -> list[tuple[Envelope, bytes]]:
+    """Read a spool file's mails, one at least. Raises: BrokenSpoolFile; a file is whole or it is not taken."""
+    mails: list[tuple[Envelope, bytes]] = []
+    at = 0
+    while at < len(data) or not mails:
+        end = data.find(b"\n", at, at + _HEAD_LIMIT)
+        if end < 0:
+            raise BrokenSpoolFile("no head, or one without an end")
+        envelope, size = _head(data[at:end])
+        at = end + 1 + size
+        if at > len(data):
+            raise BrokenSpoolFile("cut short")
+        mails.append((envelope, data[end + 1 : at]))
+    return mails
+
+
+def _head(line: bytes) -> tuple[Envelope, int]:
     try:
-        facts = json.loads(head[:_HEAD_LIMIT])
+        facts = json.loads(line)
         envelope = Envelope(
             sender=str(facts["sender"]),
             recipients=tuple(str(recipient) for recipient in facts["recipients"]),
@@ -44,11 +75,12 @@ def unpack(data: bytes) -> tuple[Envelope, bytes]:
             way=str(facts["way"]),
             at=datetime.fromisoformat(facts["at"]),
         )
+        size = int(facts["size"])
     except (ValueError, KeyError, TypeError) as problem:
         raise BrokenSpoolFile(str(problem)) from problem
-    if not mark or facts.get("v") != VERSION or facts.get("size") != len(content):
-        raise BrokenSpoolFile("cut short, or of another version")
-    return envelope, content
+    if facts.get("v") != VERSION or size < 0:
+        raise BrokenSpoolFile("of another version")
+    return envelope, size
 
 
 def fingerprint(envelope: Envelope, content: bytes) -> bytes:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from posthouse.inbound.spool.files import Envelope, pack
@@ -35,17 +36,22 @@ def prepare(root: Path) -> None:
 
 
 def store(root: Path, envelope: Envelope, content: bytes) -> Path:
-    """Write one mail so that it survives a power cut; only then may it be acknowledged.
+    """Write one mail so that it survives a power cut; only then may it be acknowledged. Raises: SpoolFull, SpoolBroken."""
+    return store_together(root, [(envelope, content)])
 
-    Written aside, synced, renamed into `new/`, and the folder synced: at no moment does `new/` hold half a mail.
+
+def store_together(root: Path, mails: Sequence[tuple[Envelope, bytes]]) -> Path:
+    """Write mails into one file, so that all of them survive a power cut; only then may they be acknowledged.
+
+    Written aside, synced, renamed into `new/`, and the folder synced: at no moment does `new/` hold half a file.
     Raises: SpoolFull, SpoolBroken; then nothing is left behind.
     """
-    name = f"{time.time_ns():020d}.{os.getpid()}.{secrets.token_hex(6)}.mail"
+    name = f"{time.time_ns():020d}.{os.getpid()}.{secrets.token_hex(6)}.{len(mails)}.mail"
     unfinished, finished = root / "tmp" / name, root / "new" / name
     try:
-        if shutil.disk_usage(root).free < FREE_BYTES + len(content):
+        if shutil.disk_usage(root).free < FREE_BYTES + sum(len(content) for _, content in mails):
             raise SpoolFull(str(root))
-        _write_synced(unfinished, pack(envelope, content))
+        _write_synced(unfinished, b"".join(pack(envelope, content) for envelope, content in mails))
         os.rename(unfinished, finished)  # noqa: PTH104 - the tests of the intake cut in here
         _sync_folder(root / "new")
     except OSError as problem:
@@ -56,7 +62,7 @@ def store(root: Path, envelope: Envelope, content: bytes) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Take a mail out of the spool; call it after its transaction is committed. Repeating it changes nothing."""
+    """Take a file out of the spool; call it when all of its mails' transactions are committed. Repeating it changes nothing."""
     path.unlink(missing_ok=True)
 
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import multiprocessing
 import shutil
 import socket
@@ -13,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "support"))
 import letters
 import sqlalchemy as sa
 import written_bounces
-from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 from databases import fresh
 from flask import Flask
 from world import Place, make_world
@@ -38,14 +38,16 @@ from posthouse.inbound.mailroom.sort import Mailroom
 from posthouse.inbound.parsing.reading import read
 from posthouse.inbound.spool.files import Envelope
 from posthouse.inbound.spool.services import prepare, store
-from posthouse.platform import clock, logs
+from posthouse.platform import clock, logs, loops
 from posthouse.platform.app import create_core, keyring
 from posthouse.platform.db import transaction
+from posthouse.platform.secrets import Keyring
 from posthouse.sending.replies.rules import classify
-from posthouse.sending.tokens import Mint
+from posthouse.sending.tokens import Mint, read_address
 
 HOST, DOMAIN = "127.0.0.1", "bounce.mail.example"
-RECIPIENT = f"{'a' * 44}@{DOMAIN}"
+KEYS = Keyring({1: b"a key for the bench, 32 bytes..."}, 1)
+RECIPIENT = f"{Mint(KEYS).mint(1, 1).local}@{DOMAIN}"
 CONNECTIONS = 8
 ROUNDS = 3
 TURNS = 7
@@ -57,13 +59,15 @@ _MESSAGES = sa.text(
 
 
 def serve_ours(port: int, spool: str) -> None:
-    """The real service, storing each mail before it says so."""
-    asyncio.run(_ours(port, Path(spool)))
+    """The real service, checking each token and storing each mail before it says so."""
+    logs.configure(level="info", as_json=True, process="inbound")
+    loops.run(_ours(port, Path(spool)))
 
 
 async def _ours(port: int, spool: Path) -> None:
-    door = Door(HOST, port, "mx.mail.example", frozenset({DOMAIN}), spool)
-    await Listener(door, is_genuine=lambda _local: True, limits=Limits(commands=10**9)).start()
+    door, mint = Door(HOST, port, "mx.mail.example", frozenset({DOMAIN}), spool), Mint(KEYS)
+    limits = Limits(commands=10**9)  # a peer that says so much on one connection would be cut
+    await Listener(door, is_genuine=lambda local: read_address(mint, local) is not None, limits=limits).start()
     await asyncio.Event().wait()
 
 
@@ -75,10 +79,16 @@ class Nothing:
 
 
 def serve_nothing(port: int, _spool: str) -> None:
-    """The same library with an empty handler."""
-    controller = Controller(Nothing(), hostname=HOST, port=port)
-    controller.start()
-    threading.Event().wait()
+    """The same library with an empty handler, on the same kind of event loop and in a process as ours is."""
+    logs.configure(level="info", as_json=True, process="inbound")
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+    loops.run(_nothing(port))
+
+
+async def _nothing(port: int) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: SMTP(Nothing(), hostname="mx.mail.example", loop=loop), HOST, port, backlog=256)
+    await asyncio.Event().wait()
 
 
 @contextlib.contextmanager

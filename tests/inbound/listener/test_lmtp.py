@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import uvloop
 from handing_in import Talker
 
 from posthouse.inbound.listener.limits import Limits
@@ -26,7 +27,7 @@ class Front:
 
     def __init__(self, spool: Path) -> None:
         self.spool = spool
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.listener = asyncio.run_coroutine_threadsafe(self._open(), self.loop).result(10)

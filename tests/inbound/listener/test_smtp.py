@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from posthouse.inbound.listener.limits import Limits
 from posthouse.inbound.listener.server import Door, Listener
@@ -34,7 +35,7 @@ class Service:
 
     def __init__(self, spool: Path, limits: Limits, is_genuine: Callable[[str], bool], **door: Path) -> None:
         self.spool = spool
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self.listener: Listener | None = None
         self._door = Door("127.0.0.1", 0, "mx.mail.example", frozenset({"mail.example"}), spool, **door)
         self._limits, self._is_genuine = limits, is_genuine
@@ -388,7 +389,7 @@ def test_row_51_what_cannot_be_kept_is_not_acknowledged(
         raise problem
 
     peer.ready()
-    monkeypatch.setattr("posthouse.inbound.listener.hooks.store", fail)
+    monkeypatch.setattr("posthouse.inbound.spool.gathering.store_together", fail)
     assert peer.say(b"x\r\n.\r\n").startswith(code)
     assert service.mails() == []
 
@@ -403,14 +404,14 @@ def test_row_53_a_peer_that_leaves_after_the_dot_loses_nothing(service: Service,
 
 def test_a_slow_disk_does_not_hold_up_other_connections(service: Service, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Storing happens on a thread; meanwhile others are greeted."""
-    gate, entered, real = threading.Event(), threading.Event(), services.store
+    gate, entered, real = threading.Event(), threading.Event(), services.store_together
 
     def slow(*args: object) -> object:
         entered.set()
         gate.wait(10)
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("posthouse.inbound.listener.hooks.store", slow)
+    monkeypatch.setattr("posthouse.inbound.spool.gathering.store_together", slow)
     peer.ready()
     peer.socket.sendall(b"x\r\n.\r\n")
     assert entered.wait(10)

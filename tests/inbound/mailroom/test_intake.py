@@ -14,7 +14,7 @@ from posthouse.inbound.mailroom import sort
 from posthouse.inbound.mailroom.intake import ATTEMPTS, Intake
 from posthouse.inbound.spool.files import Envelope, unpack
 from posthouse.inbound.spool.queries import waiting
-from posthouse.inbound.spool.services import prepare, store
+from posthouse.inbound.spool.services import prepare, store, store_together
 from posthouse.inbound.tally.services import TALLY
 from posthouse.platform.db import transaction
 
@@ -81,6 +81,32 @@ def test_a_mail_that_always_fails_ends_in_the_unmatched_queue(desk, intake, monk
     for _ in range(ATTEMPTS - 1):
         intake.empty()
     assert (desk.unmatched(), waiting(intake.spool, limit=9)) == ([("other", "failed")], [])
+
+
+def test_a_file_of_several_mails_goes_when_all_of_them_are_taken(desk, intake, monkeypatch) -> None:
+    """One that fails is tried again alone, and nothing else of its file is."""
+    one, two = desk.send(desk.world.a1), desk.send(desk.world.b1)
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    mails = [(f"{sent.token}@mail.example", letters.dsn(token=sent.token)) for sent in (one, two)]
+    mails.insert(1, ("postmaster@mail.example", b"Subject: poison\r\n\r\nx"))
+    store_together(intake.spool, [(Envelope("", (to,), "192.0.2.1", "mx", "esmtp", at), content) for to, content in mails])
+    real, read_again = sort.read, []
+
+    def read(content, recipients):
+        read_again.append(content)
+        if b"poison" in content:
+            raise ValueError("poison")
+        return real(content, recipients)
+
+    monkeypatch.setattr(sort, "read", read)
+    assert intake.empty() == 2
+    assert (desk.marks(one)[0], desk.marks(two)[0], len(waiting(intake.spool, limit=9))) == (True, True, 1)
+    read_again.clear()
+    for _ in range(ATTEMPTS - 1):
+        intake.empty()
+    assert waiting(intake.spool, limit=9) == []
+    assert all(b"poison" in content for content in read_again)
+    assert len(desk.unmatched()) == 1
 
 
 def test_an_effect_that_fails_leaves_nothing_half_done(desk, intake, monkeypatch) -> None:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posthouse.inbound.spool import services
-from posthouse.inbound.spool.files import BrokenSpoolFile, Envelope, fingerprint, pack, unpack
+from posthouse.inbound.spool.files import BrokenSpoolFile, Envelope, fingerprint, pack, unpack, unpack_all
 from posthouse.inbound.spool.queries import count_waiting, waiting
-from posthouse.inbound.spool.services import SpoolBroken, SpoolFull, prepare, remove, set_aside, store
+from posthouse.inbound.spool.services import SpoolBroken, SpoolFull, prepare, remove, set_aside, store, store_together
 
 ENVELOPE = Envelope("", ("a@mail.example", "b@mail.example"), "192.0.2.1", "mx.example", "esmtp", datetime(2026, 1, 2, tzinfo=UTC))
 
@@ -130,3 +130,24 @@ def test_row_52_k29_kill_at_each_step_of_the_intake(tmp_path: Path, step: str, w
     assert "250" not in done.stdout
     for path in waiting(tmp_path, limit=9):
         assert unpack(path.read_bytes())[1] == b"x" * 300000
+
+
+@given(st.lists(st.binary(max_size=60), min_size=1, max_size=5), st.data())
+def test_a_file_of_several_mails_gives_all_back_or_is_refused(contents: list[bytes], data: st.DataObject) -> None:
+    """Byte for byte and in order; cut anywhere, it never gives half a mail."""
+    packed = b"".join(pack(ENVELOPE, content) for content in contents)
+    assert unpack_all(packed) == [(ENVELOPE, content) for content in contents]
+    cut = data.draw(st.integers(0, len(packed) - 1))
+    try:
+        got = unpack_all(packed[:cut])
+    except BrokenSpoolFile:
+        return
+    assert [content for _, content in got] == contents[: len(got)]
+
+
+def test_a_file_is_counted_by_the_mails_in_it(tmp_path: Path) -> None:
+    """The count needs no file opened; a name of another form is one mail."""
+    prepare(tmp_path)
+    path = store_together(tmp_path, [(ENVELOPE, b"x")] * 3)
+    (tmp_path / "new" / "1.2.ab.mail").write_bytes(path.read_bytes())
+    assert (count_waiting(tmp_path, up_to=9), count_waiting(tmp_path, up_to=2)) == (4, 2)
