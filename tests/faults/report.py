@@ -47,7 +47,8 @@ when `kill -9` hits the inbound process, the worker, the scheduler, PostgreSQL o
 
 A run is repeated with `./dev test -m faults tests/faults/test_flood.py --mails LETTERS --kills KILLS --seed SEED`; a million are
 `--mails 1000000`. *Again* counts letters that were handed in twice and kept once. *Cut* counts tries that met a dead process, while it
-started again. *Growth* and *peak* are the resident memory of inbound processes. *Load* is how many processes wanted each processor in the
+started again. *Growth*, *drift* and *peak* are about the resident memory of inbound processes: drift is by how much the one that lived longest
+was larger in the last quarter of its life than in the second. *Load* is how many processes wanted each processor in the
 quarter of an hour before the end.
 """
 
@@ -85,6 +86,7 @@ def _floods(runs: list[dict[str, Any]]) -> list[str]:
         "451 or 421",
         "Cut",
         "Growth",
+        "Drift",
         "Peak",
         "Took",
         "Load",
@@ -98,7 +100,7 @@ def _flood(run: dict[str, Any]) -> tuple[str, ...]:
         run["at"], str(run["seed"]), f"{run['letters']:,}", f"{sum(run['kills'].values()):,}", _counted(run["kills"]), f"{run['kept']:,}",
         f"{run['nobodys']:,}", f"{replies.get('550', 0) + replies.get('552', 0):,}", f"{run['handed_in_again']:,}", _counted(run["effects"]),
         f"{replies.get('451', 0) + replies.get('421', 0):,}", f"{replies.get('cut', 0):,}",
-        "too short" if run["growth_mb"] is None else f"{run['growth_mb']} MB", f"{run['peak_mb']} MB", f"{run['seconds']} s", str(run["load"]),
+        "too short" if run["growth_mb"] is None else f"{run['growth_mb']} MB", f"{run['drift_mb']} MB" if "drift_mb" in run else "not noted", f"{run['peak_mb']} MB", f"{run['seconds']} s", str(run["load"]),
     )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def _figures(flood, mails, truth, replies):
         "letters": mails, "kills": dict(flood.kills), "replies": dict(by_code),
         "kept": sum(len(one.mails) for one in truth.tenants), "nobodys": sum(map(len, truth.unmatched.values())),
         "handed_in_again": truth.repeated, "effects": dict(sum((one.effects for one in truth.tenants), Counter())),
-        "tally": counted, "growth_mb": growth, "peak_mb": flood.peak_mb(), "fell": dict(flood.fell),
+        "tally": counted, "growth_mb": growth, "drift_mb": flood.drift_mb(), "peak_mb": flood.peak_mb(), "fell": dict(flood.fell),
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 
 import psutil
 import sqlalchemy as sa
@@ -243,6 +244,12 @@ class Flood:
         """By how much an inbound process grew at worst once it was warm; None when none lived so long."""
         lives = [[size for age, size in life if age > WARM_SECONDS] for life in self.memory]
         return round(max((max(life) - life[0]) / 1e6 for life in lives if life), 1) if any(lives) else None
+
+    def drift_mb(self) -> float:
+        """By how much the inbound process that lived longest was larger in the last quarter of its life than in the second, by the medians."""
+        sizes = [size for _, size in max(self.memory, key=len)]
+        quarter = len(sizes) // 4
+        return round((median(sizes[-quarter:]) - median(sizes[quarter : 2 * quarter])) / 1e6, 1)
 
     def peak_mb(self) -> int:
         """How large an inbound process was at worst."""
