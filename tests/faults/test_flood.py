@@ -6,8 +6,8 @@ import pytest
 from flood import Flood
 from flood_letters import address, truths
 
-GROWTH_MB = 60
-PEAK_MB = 300
+DRIFT_MB = 20
+PEAK_MB = 220  # a young process has 105; a full batch of mail, whatever came before it, makes it 165
 
 
 @pytest.fixture
@@ -76,8 +76,8 @@ def _check_nobodys(flood, truth):
 def _figures(flood, mails, truth, replies):
     counted = {row.what: int(row.mails) for row in flood.ask(None, "SELECT what, sum(mails) AS mails FROM inbound_tally GROUP BY what")}
     assert 0 < counted["refused-token"] <= sum(times for (wanted, _), times in replies.items() if wanted == 550)
-    growth = flood.growth_mb()
-    assert growth is None or growth < GROWTH_MB
+    drift = flood.drift_mb()
+    assert drift is None or drift < DRIFT_MB
     assert flood.peak_mb() < PEAK_MB
     by_code = Counter()
     for (_wanted, code), times in replies.items():
@@ -86,7 +86,7 @@ def _figures(flood, mails, truth, replies):
         "letters": mails, "kills": dict(flood.kills), "replies": dict(by_code),
         "kept": sum(len(one.mails) for one in truth.tenants), "nobodys": sum(map(len, truth.unmatched.values())),
         "handed_in_again": truth.repeated, "effects": dict(sum((one.effects for one in truth.tenants), Counter())),
-        "tally": counted, "growth_mb": growth, "drift_mb": flood.drift_mb(), "peak_mb": flood.peak_mb(), "fell": dict(flood.fell),
+        "tally": counted, "growth_mb": flood.growth_mb(), "drift_mb": drift, "peak_mb": flood.peak_mb(), "fell": dict(flood.fell),
     }  # fmt: skip
 
 

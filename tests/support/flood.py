@@ -35,7 +35,8 @@ from posthouse.tenants.lists import services as lists
 
 SENDERS = 4
 OF_A_CONNECTION = 40
-WARM_SECONDS = 10
+YOUNG_SECONDS = 10
+WARM_SECONDS = 60
 COMMANDS = {"inbound": ["inbound"], "worker": ["worker", "--queue", "jobs"], "scheduler": ["scheduler"]}
 # What is killed, by weight.
 VICTIMS = {"inbound": 50, "postgres": 20, "worker": 15, "redis": 10, "scheduler": 5}
@@ -241,14 +242,19 @@ class Flood:
             engine.dispose()
 
     def growth_mb(self) -> float | None:
-        """By how much an inbound process grew at worst once it was warm; None when none lived so long."""
-        lives = [[size for age, size in life if age > WARM_SECONDS] for life in self.memory]
+        """By how much an inbound process grew at worst after its first seconds; None when none lived longer."""
+        lives = [[size for age, size in life if age > YOUNG_SECONDS] for life in self.memory]
         return round(max((max(life) - life[0]) / 1e6 for life in lives if life), 1) if any(lives) else None
 
-    def drift_mb(self) -> float:
-        """By how much the inbound process that lived longest was larger in the last quarter of its life than in the second, by the medians."""
-        sizes = [size for _, size in max(self.memory, key=len)]
-        quarter = len(sizes) // 4
+    def drift_mb(self) -> float | None:
+        """By how much the inbound process that lived longest was larger in the last quarter of its life than in the second, by the medians.
+
+        None when it had no time to get warm.
+        """
+        life = max(self.memory, key=len)
+        if not life or life[-1][0] < WARM_SECONDS:
+            return None
+        sizes, quarter = [size for _, size in life], len(life) // 4
         return round((median(sizes[-quarter:]) - median(sizes[quarter : 2 * quarter])) / 1e6, 1)
 
     def peak_mb(self) -> int:
