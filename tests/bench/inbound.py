@@ -111,7 +111,8 @@ def accepted(count: int) -> tuple[list[float], list[float]]:
 
     Both run all the while and are asked in turn, first the one and then the other, so that what else the machine does meets both.
     """
-    empty, ours = [], []
+    empty: list[float] = []
+    ours: list[float] = []
     with running(serve_nothing) as bare, running(serve_ours) as real:
         for port in (bare, real):
             _send(port, CONNECTIONS * 10)  # not measured: the first mails pay for imports
