@@ -40,6 +40,7 @@ def upgrade() -> None:
     _soft_bounces()
     _warmups()
     _rates()
+    _ceilings()
     _mailboxes()
 
 
@@ -53,7 +54,7 @@ def _pools() -> None:
         sa.Column("created_at", _WHEN, nullable=False),
         unique=[("name",)],
         checks=[("kind", "kind IN ('shared', 'dedicated')"), ("state", "state IN ('active', 'paused')")],
-        grants=Grants(app="select", worker="select", sched="select", operator=EVERYTHING),
+        grants=Grants(app="select", worker="select", sched="select", operator=EVERYTHING, lookup="select (id, state, overflow_pool_id)"),
     )
     known = (
         "id, pool_id, name, host, port, tls, verify_tls, source_address, greet_as, max_connections, messages_per_connection, weight,"
@@ -99,6 +100,7 @@ def _pools() -> None:
             worker="select, update (failures, parked_until, last_error, last_error_at, last_sent_at, pace)",
             sched=f"select ({known})",
             operator=EVERYTHING,
+            lookup="select (id, pool_id, state)",
         ),
     )
     reseller_table(
@@ -523,7 +525,7 @@ def _warmups() -> None:
         _of_route(),
         sa.Column("stages", sa.ARRAY(sa.BigInteger), nullable=False),
         sa.Column("started_at", _WHEN, nullable=False),
-        grants=Grants(app="select", worker="select", sched="select", operator=EVERYTHING),
+        grants=Grants(app="select", worker="select", sched="select", operator=EVERYTHING, lookup="select"),
         with_id=False,
     )
     platform_table(
@@ -535,7 +537,7 @@ def _warmups() -> None:
         sa.Column("allowed", sa.BigInteger),
         sa.Column("used", sa.BigInteger, nullable=False, server_default="0"),
         checks=[("used", "used >= 0 AND (allowed IS NULL OR used <= allowed)")],
-        grants=Grants(worker="select, insert, update", operator=EVERYTHING),
+        grants=Grants(worker="select, insert, update", operator=EVERYTHING, lookup="select"),
         with_id=False,
         storage="fillfactor = 50",
     )
@@ -562,7 +564,7 @@ def _rates() -> None:
         *count,
         *most,
         checks=[("sizes", " AND ".join(f"coalesce({one.name}, 1) > 0" for one in [*count, *most]))],
-        grants=Grants(worker="select", operator=EVERYTHING),
+        grants=Grants(worker="select", operator=EVERYTHING, lookup="select"),
         with_id=False,
     )
     platform_table(
@@ -572,7 +574,7 @@ def _rates() -> None:
         sa.Column("bucket", _WHEN, nullable=False, primary_key=True),
         sa.Column("used", sa.Integer, nullable=False),
         checks=[("used", "used >= 0"), ("period", "period IN ('hour', 'day')")],
-        grants=Grants(worker="select, insert, update, delete", operator="select"),
+        grants=Grants(worker="select, insert, update, delete", operator="select", lookup="select"),
         with_id=False,
         storage="fillfactor = 50",
     )
@@ -599,6 +601,41 @@ def _rates() -> None:
         with_id=False,
         storage="fillfactor = 50",
     )
+
+
+def _ceilings() -> None:
+    """Let forecasts ask what a pool's live routes may do, without names, sign-ins or whose mail it was."""
+    lookup_function(
+        "sending_pool_routes(p_pool bigint, p_at timestamptz)",
+        returns="TABLE (o_stages bigint[], o_limits jsonb, o_spent jsonb, o_days jsonb)",
+        body=_POOL_ROUTES,
+        callers=("app", "worker"),
+    )
+
+
+# Where all routes of a pool are being warmed, the warm ones of its overflow pool carry the rest (`pools.queries.open_routes`).
+_POOL_ROUTES = """
+  WITH opened AS (
+    SELECT r.id, r.pool_id, w.stages FROM route r JOIN pool p ON p.id = r.pool_id LEFT JOIN warmup w ON w.route_id = r.id
+     WHERE r.state = 'active' AND p.state = 'active'
+       AND (r.pool_id = p_pool OR r.pool_id = (SELECT o.overflow_pool_id FROM pool o WHERE o.id = p_pool))
+  ), own AS (SELECT o.id, o.stages FROM opened o WHERE o.pool_id = p_pool),
+  live AS (
+    SELECT own.id, own.stages FROM own
+    UNION ALL
+    SELECT o.id, o.stages FROM opened o WHERE o.pool_id <> p_pool AND o.stages IS NULL
+       AND EXISTS (SELECT FROM own) AND NOT EXISTS (SELECT FROM own WHERE own.stages IS NULL)
+  )
+  SELECT l.stages,
+    (SELECT jsonb_agg(jsonb_build_array(t.domain_group, t.per_second, t.per_minute, t.per_hour, t.per_day))
+       FROM route_limit t WHERE t.route_id = l.id),
+    (SELECT jsonb_agg(jsonb_build_array(s.domain_group, s.period, extract(epoch FROM s.bucket)::bigint, s.used))
+       FROM route_spent s WHERE s.route_id = l.id AND s.used > 0 AND s.bucket >= p_at - interval '25 hours'),
+    (SELECT jsonb_agg(jsonb_build_array(d.domain_group, d.day, d.stage, d.allowed, d.used)) FROM (
+       SELECT DISTINCT ON (w.domain_group) w.domain_group, w.day, w.stage, w.allowed, w.used FROM warmup_day w
+        WHERE w.route_id = l.id AND w.day <= (p_at AT TIME ZONE 'UTC')::date ORDER BY w.domain_group, w.day DESC) d)
+  FROM live l
+"""
 
 
 def _mailboxes() -> None:
@@ -635,6 +672,7 @@ def _of_route() -> sa.Column[object]:
 def downgrade() -> None:
     """Drop what this revision names."""
     drop_tables("mailbox_domain", "mailbox_group")
+    op.execute("DROP FUNCTION sending_pool_routes(bigint, timestamptz)")
     drop_tables("route_use", "route_hold", "route_spent", "route_limit")
     drop_tables("warmup_hold", "warmup_day", "warmup")
     op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")

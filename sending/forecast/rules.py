@@ -1,31 +1,23 @@
 """Forecast when a number of messages will have been tried, and what holds them on the way; pure.
 
 A pool carries so many messages a second and shares them among the tenants that have mail, by weight (stride scheduling comes to the same
-over any stretch that matters). Limits are calendar windows: what is left of the present one, and their whole size in each that follows.
-So time is walked from event to event: a neighbour runs dry, a limit is used up, a window begins.
+over any stretch that matters). Limits are windows: the tenant's own ones it uses up alone, the pool's everybody in it. So time is walked
+from event to event: a neighbour runs dry, a limit is used up, a window begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from posthouse.sending.forecast.meters import FAR, Measure, Meter
 
 #: Beyond this nobody plans; a limit of zero would be walked for ever.
 HORIZON = timedelta(days=400)
 _MOST_STEPS = 20_000
 _NOTHING = 1e-6  # of a message or a second
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """One limit: `left` in the present window, `size` in each that follows, `following` gives the next window's start after an instant."""
-
-    name: str
-    left: float
-    size: float
-    resets_at: datetime
-    following: Callable[[datetime], datetime]
+_NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +37,12 @@ class Forecast:
 
 
 @dataclass(slots=True)
-class _Window:
-    limit: Limit
-    left: float
-    resets_at: datetime
-
-
-@dataclass(slots=True)
 class _Walk:
     now: datetime
     waiting: float
-    windows: list[_Window]
+    weight: float
+    per_second: float
+    meters: list[Meter]
     neighbours: list[Neighbour]
     waits: list[tuple[str, datetime, datetime]] = field(default_factory=list)
 
@@ -67,64 +54,65 @@ def forecast(
     per_second: float,
     weight: float = 1.0,
     neighbours: Sequence[Neighbour] = (),
-    limits: Sequence[Limit] = (),
+    limits: Sequence[Measure] = (),
 ) -> Forecast:
     """Forecast when `waiting` messages will have been tried if the pool carries `per_second` messages (above 0)."""
-    walk = _Walk(now, float(waiting), [_Window(one, one.left, one.resets_at) for one in limits], list(neighbours))
+    walk = _Walk(now, float(waiting), weight, per_second, [one.meter() for one in limits], list(neighbours))
     for _ in range(_MOST_STEPS):
         if walk.waiting <= _NOTHING:
             return Forecast(done_at=walk.now, waits=tuple(walk.waits))
         if walk.now > now + HORIZON:
             break
-        # Of the limits that are used up the one that holds longest counts: until then the others don't matter.
-        held = max((one for one in walk.windows if one.left <= _NOTHING), key=lambda one: one.resets_at, default=None)
-        if held is not None:
-            _wait(walk, held, per_second)
-        else:
-            _send(walk, per_second, weight)
+        _step(walk)
     return Forecast(done_at=None, waits=tuple(walk.waits))
 
 
-def _wait(walk: _Walk, held: _Window, per_second: float) -> None:
-    """Stand still until a window begins; neighbours go on, each with what it is due."""
-    until = max(held.resets_at, walk.now)
-    if walk.waits and walk.waits[-1][0] == held.limit.name and walk.waits[-1][2] == walk.now:
-        walk.waits[-1] = (held.limit.name, walk.waits[-1][1], until)
-    else:
-        walk.waits.append((held.limit.name, walk.now, until))
-    _drain(walk, (until - walk.now).total_seconds(), per_second, 0.0)
-    walk.now = until
-    _turn_windows(walk)
-
-
-def _send(walk: _Walk, per_second: float, weight: float) -> None:
-    """Send at our share until the next thing happens."""
-    total = weight + sum(one.weight for one in walk.neighbours)
-    ours = per_second * weight / total
-    until_dry = min((one.waiting / (per_second * one.weight / total) for one in walk.neighbours), default=float("inf"))
-    until_full = min((one.left for one in walk.windows), default=float("inf")) / ours
-    until_turn = min(((one.resets_at - walk.now).total_seconds() for one in walk.windows), default=float("inf"))
-    seconds = max(min(walk.waiting / ours, until_dry, until_full, until_turn), _NOTHING)
-    sent = ours * seconds
-    walk.waiting -= sent
-    for one in walk.windows:
-        one.left -= sent
-    _drain(walk, seconds, per_second, weight)
-    walk.now += timedelta(seconds=seconds)
-    _turn_windows(walk)
-
-
-def _drain(walk: _Walk, seconds: float, per_second: float, ours: float) -> None:
-    """Let the neighbours send for so long; who runs dry leaves the rest to the others."""
-    while seconds > 1e-9 and walk.neighbours:
-        total = ours + sum(one.weight for one in walk.neighbours)
-        step = min(seconds, *(one.waiting * total / (per_second * one.weight) for one in walk.neighbours))
-        left = [Neighbour(one.weight, one.waiting - per_second * one.weight / total * step) for one in walk.neighbours]
+def _step(walk: _Walk) -> None:
+    """Go on until the next thing happens."""
+    # Of the limits that are used up the one that holds longest counts: until then the others don't matter.
+    held = max((one for one in walk.meters if one.left <= _NOTHING), key=lambda one: one.resets_at, default=None)
+    still = any(one.shared and one.left <= _NOTHING for one in walk.meters)  # the whole pool stands
+    total = (0.0 if held else walk.weight) + sum(one.weight for one in walk.neighbours)
+    pace = 0.0 if still or not total else walk.per_second / total  # of one unit of weight
+    ours = 0.0 if held else pace * walk.weight
+    seconds = _until_next(walk, held, pace, ours)
+    if held:
+        _note_wait(walk, held.name, walk.now + timedelta(seconds=seconds))
+    walk.waiting -= ours * seconds
+    _use(walk, ours * seconds, pace * total * seconds)
+    if pace:
+        left = [Neighbour(one.weight, one.waiting - pace * one.weight * seconds) for one in walk.neighbours]
         walk.neighbours = [one for one in left if one.waiting > _NOTHING]
-        seconds -= max(step, 1e-9)
+    walk.now += timedelta(seconds=seconds)
+    for one in walk.meters:
+        one.turn(walk.now)
 
 
-def _turn_windows(walk: _Walk) -> None:
-    for one in walk.windows:
-        while one.resets_at <= walk.now:
-            one.left, one.resets_at = one.limit.size, one.limit.following(one.resets_at)
+def _until_next(walk: _Walk, held: Meter | None, pace: float, ours: float) -> float:
+    """Return the seconds until somebody has nothing left, a limit is used up, or a window begins."""
+    everybody = ours + pace * sum(one.weight for one in walk.neighbours)
+    ends = [walk.waiting / ours if ours else _NEVER]
+    if pace:
+        ends += [one.waiting / (pace * one.weight) for one in walk.neighbours]
+    for one in walk.meters:
+        rate = everybody if one.shared else ours
+        # What an own limit does while nothing of ours leaves doesn't matter; what the pool's do, does.
+        if rate and one.left > _NOTHING:
+            ends.append(one.left / rate)
+        if held is None or one is held or (one.shared and pace):
+            ends.append((min(one.resets_at, FAR) - walk.now).total_seconds())
+    return max(min(ends), _NOTHING)
+
+
+def _note_wait(walk: _Walk, name: str, until: datetime) -> None:
+    if walk.waits and walk.waits[-1][0] == name and walk.waits[-1][2] == walk.now:
+        walk.waits[-1] = (name, walk.waits[-1][1], until)
+    else:
+        walk.waits.append((name, walk.now, until))
+
+
+def _use(walk: _Walk, ours: float, everybody: float) -> None:
+    for one in walk.meters:
+        amount = everybody if one.shared else ours
+        if amount:
+            one.take(amount, walk.now)

@@ -15,6 +15,9 @@ from posthouse.sending.forecast.queries import forecast_campaign
 from posthouse.sending.pools import paces
 from posthouse.sending.pools import services as pools
 from posthouse.sending.pools.jobs import forget_paces
+from posthouse.sending.rates import services as rates
+from posthouse.sending.rates.rules import Limits
+from posthouse.sending.warmup import services as warmup
 from posthouse.tenants.quotas import services as quotas
 
 NOW = datetime(2026, 11, 25, 12, 30, 20, tzinfo=UTC)
@@ -40,6 +43,23 @@ def _pace(pool, messages, *, ago):
     with clock.frozen(NOW - ago), transaction(scope):
         paces.note(scope, pool_id=pool, messages=messages)
         paces.note(scope, pool_id=pool, messages=0)
+
+
+def _route(world, pool, name="one", *, stages=None, group="", **limits):
+    """A route of a pool with limits and, with stages, a warm-up; returns its id."""
+    with transaction(world.operator):
+        made = pools.add_route(world.operator, pool_id=pool, name=name, host="127.0.0.1", port=2525, tls="none")
+        if limits:
+            rates.set_limits(world.operator, route_id=made, group=group, limits=Limits(**limits))
+        if stages:
+            warmup.start(world.operator, route_id=made, stages=stages)
+    return made
+
+
+def _take(route, count, *, per_hour, at):
+    scope = system("test")
+    with clock.frozen(at), transaction(scope):
+        assert rates.take(scope, route_id=route, group="", limits=Limits(per_hour=per_hour), wanted=count).count == count
 
 
 def _forecast(shop, campaign):
@@ -106,3 +126,80 @@ def test_another_tenant_s_campaign_is_not_there(at, world, pool):
     campaign = shop.campaign()
     with transaction(world.a2.scope), pytest.raises(Missing):
         forecast_campaign(world.a2.scope, campaign.id)
+
+
+def test_a_route_s_limit_per_hour_holds_as_the_provider_s(at, world, pool):
+    """29 of the hour's 30 went half an hour ago: one leaves now, the others when those count no more."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    route = _route(world, pool, per_hour=30)
+    for number in range(29):
+        _take(route, 1, per_hour=30, at=NOW - timedelta(minutes=30, seconds=number))
+    shop = make_shop(world.a1.scope, name="a1")
+    found = _forecast(shop, shop.campaign())
+    assert [wait.limit for wait in found.waits] == ["provider"]
+    assert found.waits[0].since == NOW + timedelta(seconds=1)
+    assert timedelta(minutes=26) < found.done_at - NOW < timedelta(minutes=37)
+
+
+def test_a_pace_limit_slows_what_the_pool_carried(at, world, pool):
+    """60 a minute were carried before the route got 20 a minute; towards one provider the list's share of it counts."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    route = _route(world, pool, per_minute=20)
+    shop = make_shop(world.a1.scope, name="a1")
+    campaign = shop.campaign()
+    assert _forecast(shop, campaign).seconds == 9
+    with transaction(world.operator):
+        rates.set_limits(world.operator, route_id=route, limits=Limits())
+        rates.set_limits(world.operator, route_id=route, group="google", limits=Limits(per_minute=1))
+    assert _forecast(shop, campaign).seconds == 3
+    with transaction(world.operator):
+        rates.set_limits(world.operator, route_id=route, group="other", limits=Limits(per_minute=10))
+    assert _forecast(shop, campaign).seconds == 18
+
+
+def test_a_warm_up_holds_until_midnight_unless_a_warm_route_is_there(at, world, pool):
+    """One today, two tomorrow: midnight and two seconds. A warm route of the pool for the overflow carries all at once."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    _route(world, pool, stages=(1, 2, 4))
+    shop = make_shop(world.a1.scope, name="a1")
+    campaign = shop.campaign()
+    found = _forecast(shop, campaign)
+    assert [wait.limit for wait in found.waits] == ["warmup"]
+    assert found.done_at == datetime(2026, 11, 26, 0, 0, 2, tzinfo=UTC)
+    with transaction(world.operator):
+        other = pools.create_pool(world.operator, name="warm")
+        warmup.set_overflow(world.operator, pool_id=pool, overflow_pool_id=other)
+    assert _forecast(shop, campaign).waits == found.waits
+    _route(world, other)
+    assert _forecast(shop, campaign).waits == ()
+
+
+def test_what_was_sent_of_a_warm_up_counts(at, world, pool):
+    """The day's row as claims leave it: the stage, and what is used of it, at this provider."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    route = _route(world, pool, stages=(1, 4, 8))
+    shop = make_shop(world.a1.scope, name="a1")
+    campaign = shop.campaign()
+    with transaction(world.operator):
+        session(world.operator).execute(
+            sa.text("INSERT INTO warmup_day (route_id, domain_group, day, stage, allowed, used) VALUES (:r, 'other', :d, 1, 4, :u)"),
+            [{"r": route, "d": NOW.date() - timedelta(days=1), "u": 1}, {"r": route, "d": NOW.date(), "u": 2}],
+        )
+    assert [wait.since - NOW for wait in _forecast(shop, campaign).waits] == [timedelta(seconds=2)]
+
+
+def test_another_pool_s_ceilings_hold_nobody_here(at, world, pool):
+    """Each pool has its own; a tenant sees of its pool's only that they hold and until when, and its role none of the tables."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    with transaction(world.operator):
+        other = pools.create_pool(world.operator, name="other")
+        pools.grant_pool(world.operator, pool_id=other, reseller_id=world.b.id, stream="marketing", default=True)
+    _pace(other, 60, ago=timedelta(minutes=1))
+    _route(world, other, stages=(1, 1))
+    _route(world, pool)
+    ours, theirs = make_shop(world.a1.scope, name="a1"), make_shop(world.b1.scope, name="b1")
+    assert _forecast(ours, ours.campaign()).waits == ()
+    assert [wait.limit for wait in _forecast(theirs, theirs.campaign()).waits] == ["warmup"]
+    for table in ("warmup_day", "route_limit", "route_spent"):
+        with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), transaction(theirs.scope):
+            session(theirs.scope).execute(sa.text(f"SELECT 1 FROM {table}"))  # noqa: S608

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posthouse.sending.forecast.rules import Limit, Neighbour, forecast
+from posthouse.sending.forecast.meters import Limit
+from posthouse.sending.forecast.rules import Neighbour, forecast
 
 NOW = datetime(2026, 3, 10, 9, 20, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
