@@ -118,5 +118,5 @@ def _rest_of(route: RouteFacts, group: str, today: date) -> tuple[tuple[int, ...
     if last is not None and last.day == today:
         stage, used = last.stage, last.used
     else:
-        stage, used = next_stage(stages, last and last.stage, last.used if last else 0), 0
+        stage, used = next_stage(stages, last.stage if last else None, last.used if last else 0), 0
     return (() if stage.allowed is None else (stage.allowed, *stages[stage.number + 1 :])), used

@@ -18,12 +18,15 @@ _TOGETHER = 0.5
 
 
 class Meter(Protocol):
-    """A window in use: `left` in it, and `resets_at`, when there is more. `shared`: the whole pool uses it up, not the tenant alone."""
+    """A window in use, and what is `left` in it. `shared`: the whole pool uses it up, not the tenant alone."""
 
     name: str
     shared: bool
     left: float
-    resets_at: datetime
+
+    @property
+    def resets_at(self) -> datetime:
+        """When there is more; far away where nothing comes back."""
 
     def take(self, amount: float, now: datetime) -> None:
         """Use up an amount at an instant."""
