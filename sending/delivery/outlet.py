@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -184,8 +185,8 @@ class Outlet:
 
     async def _work(self, way: Way, gate: Connection) -> bool:
         """Wait until a letter may leave by the way; False when none does for a while."""
-        end = clock.monotonic() + (0.05 if self.closing else IDLE_SECONDS)
-        while way.open and not way.gone:
+        end = clock.monotonic() + IDLE_SECONDS
+        while way.open and not way.gone and not self.closing:
             waiting = self.desk.waiting_for(way.lane, gate)
             pause = (0.0 if way.free else await way.stock_up(waiting)) if waiting else math.inf
             if not pause:
@@ -201,10 +202,10 @@ class Outlet:
 
     async def _news(self, seconds: float) -> None:
         self.desk.work.clear()
-        try:
-            await asyncio.wait_for(self.desk.work.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not wait_for: told of news and of the end at once it would forget the end (python/cpython issue 86296).
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.desk.work.wait()
 
     async def close(self) -> None:
         """Let the connections come to their end and say goodbye."""

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from posthouse.platform.yielding import NICENESS
+
 
 def test_a_process_and_its_children_get_a_lower_share():
     """The niceness grows, and what the process starts afterwards has it too; its parent keeps its own."""
@@ -13,5 +15,5 @@ def test_a_process_and_its_children_get_a_lower_share():
     )
     before = os.nice(0)
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, start_new_session=True).stdout.split()
-    assert [int(one) for one in said] == [min(before + 10, 19)] * 2
+    assert [int(one) for one in said] == [min(before + NICENESS, 19)] * 2
     assert os.nice(0) == before
