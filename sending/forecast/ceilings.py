@@ -2,7 +2,8 @@
 
 A ceiling is there only where every route has one: what one route may not send the others do. Limits towards one mailbox provider bind the
 whole flow as soon as its share of the recipients reaches them: a campaign is done when its last recipient is. Neighbours are taken to
-write to the same mixture.
+write to the same mixture. Limits are added up over routes, period by period: where one route is narrow by the hour and another by the day, the
+sums promise more than the two can do.
 """
 
 from __future__ import annotations

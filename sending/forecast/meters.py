@@ -13,8 +13,9 @@ from typing import Protocol
 from posthouse.sending.warmup.rules import PASSED, tomorrow
 
 FAR = datetime.max.replace(tzinfo=UTC)
-#: What leaves within this part of a stretch's length is forgotten together, so that a walk has few steps.
-_TOGETHER = 0.5
+#: What leaves within half an hour of an hour's stretch, or three of a day's, comes back together, so that a walk has few steps.
+_TOGETHER = timedelta(minutes=30)
+_PARTS = 8
 
 
 class Meter(Protocol):
@@ -123,7 +124,7 @@ class _Rolling:
             self.spent[-1] = (at, before + amount)
         else:
             self.spent.append((now + self.length, amount))
-            self.joins_until = now + self.length * _TOGETHER
+            self.joins_until = now + max(_TOGETHER, self.length / _PARTS)
 
     def turn(self, now: datetime) -> None:
         while self.spent and self.spent[0][0] <= now:
