@@ -12,8 +12,9 @@ import signal
 from functools import lru_cache
 
 import redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
-from rq import Queue, Worker
+from rq import Queue, Worker, worker_registration
 from rq.serializers import JSONSerializer
 
 from posthouse.platform import clock, lifeline, logs, stopping
@@ -32,6 +33,15 @@ _stopped = mmap.mmap(-1, 1)  # one byte that a worker and its forked children se
 
 class ShiftWorker(Worker):
     """A worker that passes SIGTERM on to the shift at work, which then finishes what is begun; RQ alone would wait it out."""
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        # A Redis that came back empty knows no worker, and the scheduler offers no shift to one that Redis does not know.
+        if pipeline is None and not self.connection.sismember(self.redis_workers_keys, self.key):
+            with self.connection.pipeline() as again:
+                again.hset(self.key, mapping=self.serialize() | {"state": self._state})
+                worker_registration.register(self, again)
+                again.execute()
+        super().heartbeat(timeout, pipeline)
 
     def handle_warm_shutdown_request(self) -> None:
         # A child just forked may not hear the signal yet, or be unknown here yet: it looks at the byte before it begins.
