@@ -74,8 +74,7 @@ class IncomingMessage:
         self._message += plain
 
     def _shorten(self) -> None:
-        if len(self._open) > self._line_bytes:
+        if len(self._open) - self._open.endswith(b"\r") > self._line_bytes:  # that may be the CR of its end
             self.refuse(replies.LINE_TOO_LONG)
-            # Its last byte may be the CR of its end.
-            del self._open[:-1]
+            del self._open[:-1]  # the last may be that CR, too
             self._dropped = True

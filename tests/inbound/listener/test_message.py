@@ -35,6 +35,7 @@ def _by_lines(wire: bytes) -> tuple[bytes, set[str], bytes] | None:
 @example(b"aaaaaaaaaaaaaaaa\r\n.\r\nRSET\r\n", [3])
 @example(b"aaaaaaaaaaaaaaaa.\r\n.\r\n", [16, 1])
 @example(b"\r\r\n.\r\n", [2])
+@example(b"..abcdef\r\n.\r\n", [1])
 @example(b"..\r\n...\r\n.\r\n", [100])
 def test_pieces_change_nothing(wire: bytes, sizes: list[int]) -> None:
     """Every cut gives what reading line by line gives, and hands back all that follows the end."""
