@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import io
-import random
 import zipfile
 
 import domain_reports
@@ -14,11 +13,11 @@ import own_mails
 import pytest
 
 COUNT = 600
-SEED = random.SystemRandom().randrange(10**6)
+SEED = 2_028
 
 
 def test_row_54_to_65_mutated_mail_keeps_every_promise() -> None:
-    """A few hundred in each run, with another seed each time; `./dev fuzz` reads as many as one likes."""
+    """A few hundred, the same in each run; `./dev fuzz` reads as many as one likes."""
     found = [f"seed {SEED}, number {fault.number}: {fault.what}" for fault in mutating.run(own_mails.all_of_them(), count=COUNT, seed=SEED)]
     assert found == []
 
