@@ -75,7 +75,9 @@ def _check_nobodys(flood, truth):
 
 def _figures(flood, mails, truth, replies):
     counted = {row.what: int(row.mails) for row in flood.ask(None, "SELECT what, sum(mails) AS mails FROM inbound_tally GROUP BY what")}
-    assert 0 < counted["refused-token"] <= sum(times for (wanted, _), times in replies.items() if wanted == 550)
+    # A kill takes the last seconds' counts along, and in a short flood that may be all of them; never is more counted than was.
+    assert mails < 3_000 or counted["refused-token"] > 0
+    assert counted.get("refused-token", 0) <= sum(times for (wanted, _), times in replies.items() if wanted == 550)
     drift = flood.drift_mb()
     assert drift is None or drift < DRIFT_MB
     assert flood.peak_mb() < PEAK_MB
