@@ -20,7 +20,7 @@ _STAGE = re.compile(
     r"|(?P<rcpt>in reply to rcpt to|after rcpt (?:to|command)|>>> rcpt to|did not like our rcpt to|\[rcpt_to\]|rcpt to response|while talking to .{0,80}rcpt to"
     r"|rejected recipient|following rcpt command|(?:sent|<<<|-->|said) ?(?:<<<|:)? rcpt to:"
     r"|does not like recipient|in rcpt to\b|for rcpt to command|rcpt to:<[^>]*> \.\.\.|step: rcpt|\(rcpt\)|state 1[34]\b)"
-    r"|(?P<mail>in reply to mail from|after mail (?:from|command)|>>> mail from|did not like our mail from|\[mail_from\]|but sender was rejected|step: mail|\(mail\))"
+    r"|(?P<mail>in reply to mail from|after mail (?:from|command)|>>> mail from|did not like our mail from|\[mail_from\]|but sender was rejected|does not like sender|step: mail|\(mail\))"
     r"|(?P<data>in reply to data command|after data\b|>>> data|did not like our data|for text command|\(data\))"
     r"|(?P<helo>in reply to [eh][eh]lo|after [eh][eh]lo|while performing the [eh][eh]lo|but my name was rejected)"
     r"|(?P<connect>refused to talk to me|after initial connection|but greeting failed|while receiving the initial server greeting)"

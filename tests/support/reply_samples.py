@@ -35,7 +35,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "microsoft-reputation": ("451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation.",),
     "microsoft-spam-abuse": ("550 5.7.501 Service unavailable. Spam abuse detected",),
-    "microsoft-sender-blocked": ("550 5.4.1 Recipient address rejected: Access denied. AS(201806281)",),
+    "microsoft-sender-blocked": ("550 5.4.1 All recipient addresses rejected : Access denied [mx.protection.outlook.example]",),
     "microsoft-unknown": ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient ann@example.net not found by SMTP address lookup",),
     "microsoft-client": ("550 5.7.57 SMTP; Client was not authenticated to send anonymous mail during MAIL FROM",),
     "microsoft-attribution": ("550 5.7.64 TenantAttribution; Relay Access Denied",),
@@ -101,7 +101,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "godaddy-rate": ("421 mx.prod.phx3.secureserver.net bizsmtp IB007",),
     "godaddy-spam": ("552 5.2.0 bizsmtp IB212",),
     "godaddy-virus": ("552 5.2.0 bizsmtp IB705",),
-    "godaddy-sender": ("554 5.7.1 bizsmtp IB501",),
+    "godaddy-sender": ("554 5.7.1 bizsmtp IB506",),
     "mimecast-sender": ("550 Envelope blocked - User Entry",),
     "mimecast-spoofing": ("550 Anti-Spoofing policy - Inbound not allowed",),
     "proofpoint-blocked": ("554 5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=192.0.2.1",),
@@ -126,7 +126,10 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "netease-reputation": ("421 HL:REP 163 mx1",),
     "netease-spf": ("550 MI:SPF 163 mx1",),
     "netease-sender": ("550 MI:IMF 163 mx1",),
-    "qq-frequency": ("550 Domain frequency limited",),
+    "qq-frequency": (
+        "550 Connection frequency limited",
+        "550 Ip frequency limited. http://service.mail.qq.com",
+    ),
     "qq-suspected": ("550 Mail content denied. http://service.mail.qq.com",),
     "qq-blocked": ("550 Connection denied. http://service.mail.qq.com",),
     "icloud-blocked": ("554 5.7.0 [HM08] Message rejected. See the postmaster page",),
@@ -663,4 +666,27 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "rate-by-sender": ("450 4.5.127 Message rejected. Excessive message rate from sender",),
     "recipient-chooses": ("550 5.1.1 recipient only accepts mail from known senders",),
     "lookup-failed": ("450 4.1.1 user lookup failure; database not reachable",),
+    "microsoft-edge-block": ("550 5.4.1 Recipient address rejected: Access denied. AS(201806281)",),
+    "qq-sender-frequency": (
+        "550 Domain frequency limited",
+        "550 Sender frequency limited. http://service.exmail.qq.com",
+    ),
+    "icloud-auth": ("554 5.7.1 [HME1] This message was refused, see the postmaster page",),
+    "takes-no-mail": (
+        "Domain shop.example does not accept email",
+        "550 5.1.2 host mx.shop.example doesn't accept any mail at all",
+    ),
+    "unrouteable-at-rcpt": ("host mx.example.net: 550 Unrouteable address (in reply to RCPT TO command)",),
+    "coremail-address": (
+        "550 IP is Hangup",
+        "554 IP is rejected, smtp auth needed",
+    ),
+    "verification-pending": (
+        "450 4.1.1 <ann@example.net>: Recipient address rejected: unverified address: connect to mx.example.net: Connection timed out",
+    ),
+    "barracuda-content": ("550 permanent failure for one or more recipients (ann@example.net:blocked)",),
+    "later": (
+        "450 please come again",
+        "451 4.0.0 Temporary problem",
+    ),
 }
