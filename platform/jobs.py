@@ -56,7 +56,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How a worker of one queue spends its time: `run(until)` works until the monotonic instant `until`, then returns."""
+    """How a worker of one queue spends its time: `run(until)` works until the monotonic instant `until`, then returns.
+
+    `seconds` is the most that a shift lasts. Between two shifts of a worker lie some tenths of a second in which it hears nothing.
+    """
 
     queue: str
     run: Callable[[float], None]

@@ -184,7 +184,12 @@ class Settings:
         1, "Worker processes for background jobs that `posthouse up` keeps.", unit="processes", form=rules.at_least(0)
     )
     workers_marketing: int = setting(1, "Worker processes that send campaigns.", unit="processes", form=rules.at_least(0))
-    workers_transactional: int = setting(1, "Worker processes that send single messages.", unit="processes", form=rules.at_least(0))
+    workers_transactional: int = setting(
+        2,
+        "Worker processes that send single messages; of two, one works while the other changes shifts.",
+        unit="processes",
+        form=rules.at_least(0),
+    )
     workers_webhooks: int = setting(1, "Worker processes that call tenants' webhooks.", unit="processes", form=rules.at_least(0))
 
 

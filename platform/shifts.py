@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import random
 import signal
 from functools import lru_cache
 
@@ -25,6 +26,7 @@ from posthouse.platform.settings import from_environment
 
 GRACE_SECONDS = 75  # RQ ends a shift that has not come back so long after its end
 RESULT_SECONDS = 60
+_LENGTHS = (0.7, 1.0)  # of a shift's seconds: workers of a queue don't all change shifts at once, so that one of them always works
 
 _forked_app: Core | None = None
 _parent = 0
@@ -93,7 +95,7 @@ def work(name: str) -> None:
     dispose_after_fork(app)
     with app.app_context(), logs.bound_contextvars(queue=name):
         shift = house().shifts[name]
-        shift.run(clock.monotonic() + shift.seconds)
+        shift.run(clock.monotonic() + shift.seconds * random.uniform(*_LENGTHS))  # noqa: S311 - no secret
         if stopping.asked.is_set():
             return
         try:

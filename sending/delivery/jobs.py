@@ -32,7 +32,8 @@ def take_weight(scope: Scope, _event: WeightChanged) -> None:
 
 
 HANDLERS = [Handler(WeightChanged, "lanes", take_weight)]
-SHIFTS = [Shift(stream, partial(lane.work, stream)) for stream in STREAMS]
+# A single message has somebody waiting: its workers change shifts seldom.
+SHIFTS = [Shift("marketing", partial(lane.work, "marketing")), Shift("transactional", partial(lane.work, "transactional"), seconds=300)]
 TICKS = [
     Tick("sending.sweep", _sweep, 1.0),
     Tick("sending.wake_lanes", sweeper.wake, 1.0),

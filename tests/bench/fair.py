@@ -19,6 +19,7 @@ from bench_yard import BenchYard, Customer, bench_yard, until
 CONNECTIONS = 10
 BIG_IS_AT_WORK = 2_000  # messages of the huge campaign that have left before the small ones start
 SINGLE_EVERY_SECONDS = 0.12  # a key may call ten times a second
+SLOWEST = 8  # so many are told one by one
 # Tenants whose report shows as sent whatever its campaigns have written so far, none of which is still being written.
 _DONE = (
     "SELECT tenant_id FROM campaign_count c WHERE facet = 'total' AND kind IN ('recipients', 'sent') AND NOT EXISTS"
@@ -27,8 +28,8 @@ _DONE = (
 )
 # When each single message was written, and when its lease was made (one message each, nearly always, and the time of its claim's begin).
 _LEASED = (
-    "SELECT m.recipient, extract(epoch FROM m.created_at)::float8, extract(epoch FROM l.made_at)::float8 FROM message m"
-    " JOIN LATERAL (SELECT o.made_at FROM lease o WHERE o.tenant_id = m.tenant_id AND o.stream = 'transactional'"
+    "SELECT m.recipient, extract(epoch FROM m.created_at)::float8, extract(epoch FROM l.made_at)::float8, l.worker FROM message m"
+    " JOIN LATERAL (SELECT o.made_at, o.worker FROM lease o WHERE o.tenant_id = m.tenant_id AND o.stream = 'transactional'"
     " AND o.made_at <= m.settled_at ORDER BY o.made_at DESC LIMIT 1) l ON true"
     " WHERE m.stream = 'transactional' AND m.created_at > to_timestamp(%(from)s)"
 )
@@ -100,13 +101,27 @@ def stages(yard: BenchYard, singles: Singles, at_server: dict[str, float]) -> di
     apart = time.time() - time.monotonic()
     with psycopg.connect(yard.settings.database_url) as live:
         found = live.execute(_LEASED, {"from": min(singles.called.values()) + apart - 1}).fetchall()
-    ways = [(to, made - apart, leased - apart) for to, made, leased in found if to in at_server]
+    ways = [(to, made - apart, leased - apart, worker) for to, made, leased, worker in found if to in at_server]
+    _tell_slowest(singles, at_server, ways)
     return {
         "answer": [singles.answered[to] - since for to, since in singles.called.items()],
-        "queue": [leased - made for _, made, leased in ways],
-        "lease": [at_server[to] - leased for to, _, leased in ways],
+        "queue": [leased - made for _, made, leased, _ in ways],
+        "lease": [at_server[to] - leased for to, _, leased, _ in ways],
         "all": [at - singles.called[to] for to, at in at_server.items()],
     }
+
+
+def _tell_slowest(singles: Singles, at_server: dict[str, float], ways: list[tuple[str, float, float, str]]) -> None:
+    """Say of the slowest where their time went, and by which worker's process: another one than before is a shift's begin."""
+    ways.sort(key=lambda one: one[2])
+    first, seen = min(singles.called.values()), set[str]()
+    lines = []
+    for to, made, leased, worker in ways:
+        fresh, called, ended = worker not in seen, singles.called[to], at_server[to]
+        seen.add(worker)
+        parts = f"written {(made - called) * 1000:.0f}, queue {(leased - made) * 1000:.0f}, lease {(ended - leased) * 1000:.0f} ms"
+        lines.append((ended - called, f"  at {called - first:.2f} s: {parts}, by {worker}{', new' if fresh else ''}\n"))
+    sys.stderr.write("slowest:\n" + "".join(line for _, line in sorted(lines, reverse=True)[:SLOWEST]))
 
 
 def percentile(values: list[float], part: int) -> float:
@@ -132,7 +147,8 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
         with instant.sink(notes=str(notes)) as single_port, yard.senders():
             shop = yard.customer("single", people=1, pool_id=yard.pool(single_port, connections=CONNECTIONS))
             singles = Singles(serve(yard), yard.key(shop))
-            yard.start("transactional", "worker", "--queue", "transactional")
+            for number in range(yard.settings.workers_transactional):
+                yard.start(f"transactional-{number}", "worker", "--queue", "transactional")
             singles.call()
             until(lambda: taken(singles, notes), seconds=60, what="no single message leaves")
             singles.called.clear()
