@@ -27,7 +27,7 @@ _CHALLENGERS = re.compile(
 )
 _CHALLENGE = re.compile(
     r"approved senders?|senders i have approved|guest list|waitlisted|(?:message|mail|e-?mail)[^.\n]{0,40} (?:is|was|are|has been) (?:being )?(?:held|waiting|quarantined)[^.\n]{0,80}(?:until|because|confirm|verif|release|recogni[sz]ed|action)"
-    r"|to (?:release|deliver) (?:your|the) (?:message|mail|e-?mail)|in order for your (?:message|mail|e-?mail)|protect(?:ing)? myself (?:from|against)|to control spam, i|verify (?:that )?you are (?:a |not a )?(?:real|human|person|spammer|machine|robot)|(?:verify|identify) yourself|added to my (?:white|guest|approved)|add yourself to"
+    r"|to (?:release|deliver) (?:your|the) (?:message|mail|e-?mail)|so that your (?:message|mail|e-?mail) (?:is|can be|will be) delivered|in order for your (?:message|mail|e-?mail)|protect(?:ing)? myself (?:from|against)|to control spam, i|(?:verify|confirm|prove) (?:that )?you are (?:a |not a )?(?:real|human|person|spammer|machine|robot)|(?:verify|identify) yourself|added to my (?:white|guest|approved)|add yourself to"
     r"|just this once, click|challenge[ /-]response|tmda\b|sender (?:address )?verification|your (?:e-?mail|message|mail)[^.\n]{0,60}requires? (?:verification|confirmation|authentication)|para que sua mensagem seja entregue|damit ihre (?:e-?mail|nachricht) zugestellt|pour que votre message soit (?:délivré|remis)"
 )
 OPENING = 800  # characters of the text that say what it is; people quote machines further down

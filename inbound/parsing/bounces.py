@@ -7,6 +7,7 @@ from posthouse.inbound.parsing.categories import by_category
 from posthouse.inbound.parsing.dsn import RecipientBlock, read_blocks
 from posthouse.inbound.parsing.headers import addresses
 from posthouse.inbound.parsing.letter import Letter
+from posthouse.inbound.parsing.returned import BODY, BODY_ABROAD, DAEMON, DELAY, DELAY_SUBJECT, FROM_DAEMON, SUBJECT, SUBJECT_ABROAD
 from posthouse.inbound.parsing.shapes import BLOCK_LIMIT, Passage, read_passages
 from posthouse.sending.replies.cards import Classification
 from posthouse.sending.replies.reading import best_status, find_code, find_stage, find_statuses
@@ -14,29 +15,10 @@ from posthouse.sending.replies.rules import classify
 
 TEXT_KEPT = 500  # characters of the deciding passage that are kept, as security.md G3 asks for replies
 
-_FROM_DAEMON = re.compile(
-    r"mailer-?daemon|post_master|mail delivery|postmaster|delivery (?:sub)?system|mail system|mail administrator|system administrator|^\W*<>|mdaemon|bounces?[@+-]|^ndr@|mail-daemon|undeliver|virus|gateway|imss@|delivery-?notif",
-    re.IGNORECASE,
-)
-_SUBJECT = re.compile(
-    r"undeliver|non-?deliver|not deliver|returned (?:mail|message|to sender)|return(?:ing|ed) (?:message )?to sender|deliver(?:y|ing)[^\n]{0,40}(?:fail|problem|error|status|warning|delay|notif|incomplete|unsuccess)"
-    r"|(?:mail|message|e-?mail)[^\n]{0,30}(?:could not|cannot|can't|not) be deliver|failure notice|failure notification|failed mail|mail (?:delivery )?(?:fail|error|status)|delivery report|delivery failed|failed delivery"
-    r"|warning: (?:message|could not)|message status|mail system error|processing error|could not send|rejected mail|nicht zustell|unzustellbar|zur(?:ü|ue)ckgesand|non (?:remis|distribu)|impossible de remettre|no (?:se )?(?:ha )?entreg|devuelt|non recapita|mancato recapito"
-    r"|niet bezorg|не доставлено|недостав|недоставк|niedorecz|nie dostarczo|zwrot|エラー|配信不能|配達不能|送信でき|returned mail|退信|投递失败|no se puede entregar|no se pudo entregar|imposs[ií]ble? (?:recapitar|entregar|remettre)|recapito|não (?:foi )?entregu|não é possível entregar|falha na entrega|onbestelbaar|kan (?:inte|ikke|niet) (?:lever|bezorg)|inte levereras|olevererbar|ikke leveret|ei voi(?:tu|da)? toimittaa|toimitus epäonnistui|niedostarcz|nedoručiteln|kézbesíthetetlen|teslim edilemedi|iletilemedi|не удается доставить|无法送达|未送达|無法傳遞|傳遞失敗|배달되지|배달할 수|반송|loop alert|mail failure|errors from|übermittlungsstatus|zustellungsstatus|état de (?:la )?(?:remise|distribution)|estado de (?:la )?entrega|stato (?:di|del) recapito|(?:status|estado) da entrega|состоянии доставки|bezorgingsstatus|leveransstatus|leveringsstatus|stan(?:ie|u) doręczenia|nelivrabil|δυνατή η παράδοση|недоставлен|neizporučiv|neisporučiv|配信状況|投递状态|傳送狀態",
-    re.IGNORECASE,
-)
-_BODY = re.compile(
-    r"(?:could not|cannot|can not|can't|couldn't|was not|wasn't|not be|unable to be|has not been|have not been|not yet been|did not)[^.\n]{0,20} (?:deliver|reach|send|sent|receiv)"
-    r"|(?:unable|not able|failed|failure|error|errors|problem|impossible)[^.\n]{0,40}\b(?:deliver|reach|sending|relay)|undeliver|delivery (?:has )?(?:failed|error|problem|attempts)|permanent (?:fatal )?error|returned to sender|could not be (?:delivered|sent|processed)"
-    r"|final-recipient:|diagnostic-code:|transcript of session|was (?:automatically |not accepted|rejected)|does not exist|user unknown|unknown user|no such user|mailbox (?:is )?full|over quota|not accepting mail|invalid final delivery|rejected by|has been delayed|delivery of email"
-    r"|(?:is|are) (?:not|no longer) (?:a )?(?:valid|active|known)|送信できませんでした|配信できません|не может быть доставлено|nicht zugestellt|не доставлено|duplicated message-id|\[failed\]|no message collected|failure reasons|wurde nicht [^.\n]{0,60}zugestellt|livrarea nu a reușit|η παράδοση απέτυχε|échec de la remise|recapito non riuscito|falha na entrega|levering[^.\n]{0,60}mislykkedes",
-)
-_DELAY = re.compile(
-    r"will be retried|will (?:continue to|keep) (?:try|attempt)|warning message only|warning only|just a warning|not yet been delivered|has been delayed|is delayed|have been delayed|delivery delayed|still being retried|will retry"
-    r"|delivery attempts will continue|temporary failure report|(?:has|have) been postponed|will be attempted|(?:message|mail) (?:is|was) still|delivery incomplete|continue to be made|no action is required on your part",
-)
-_DELAY_SUBJECT = re.compile(r"delay|warning: (?:message|could)|warning|still", re.IGNORECASE)
 _CODED = re.compile(r"(?:^|[\s'\"(:])[45]\d\d[ \-]|\b[45]\.\d{1,3}\.\d{1,3}\b")
+_SERVERS_WORDS = re.compile(r"(?:^|[\s'\"(:>])(?:#?[45]\d\d[ \-]+(?:#?[45]\.\d{1,3}\.\d{1,3})?|[45]\.\d{1,3}\.\d{1,3}\b)")
+# The same as a server says it: with more behind it than the word that people use for it.
+_QUOTED = re.compile(r"(?:^|[\s'\"(:])[45]\d\d[ \-](?!errors?\b|replies\b|responses?\b|codes?\b)|\b[45]\.\d{1,3}\.\d{1,3}\b")
 
 
 def read_status_report(letter: Letter) -> list[Outcome]:
@@ -62,15 +44,23 @@ def read_written_report(letter: Letter) -> list[Outcome]:
 
 
 def looks_returned(letter: Letter) -> bool:
-    """Is this letter a bounce by its look? Two of three must say so: who wrote it, its subject, its words."""
+    """Is this letter a bounce by its look? Two of three must say so: who wrote it, its subject, its words.
+
+    A mail daemon's letter needs no words that we know, in any language, if it names a recipient or gives the mail back.
+    """
     if letter.get("x-failed-recipients") or letter.report_type == "delivery-status":
         return True
-    writer = bool(_FROM_DAEMON.search(letter.sender) or not letter.sender.strip()) or letter.get("return-path").strip() == "<>"
-    subject = bool(_SUBJECT.search(letter.subject))
-    body = bool(_BODY.search(letter.low))
-    if writer + subject + body < 2 or _is_answer(letter):
+    if _is_answer(letter):
         return False
-    return writer or _shows_proof(letter)
+    daemon = bool(DAEMON.search(letter.sender))
+    writer = daemon or bool(FROM_DAEMON.search(letter.sender)) or not letter.sender.strip() or _has_no_way_back(letter)
+    subject = bool(SUBJECT.search(letter.subject) or SUBJECT_ABROAD.search(letter.subject))
+    body = bool(BODY.search(letter.low) or BODY_ABROAD.search(letter.low))
+    if writer + subject + body < 2:
+        return daemon and _shows_proof(letter)
+    if daemon or (writer and subject):
+        return True
+    return _shows_proof(letter) if subject else _is_made(letter)
 
 
 def farewell(letter: Letter) -> list[Outcome]:
@@ -88,9 +78,19 @@ def _shows_proof(letter: Letter) -> bool:
     return bool(letter.originals or letter.original_text or _CODED.search(letter.text) or read_passages(letter)[0].recipient)
 
 
+def _is_made(letter: Letter) -> bool:
+    # Postmasters are people too, and write of errors; a null return path alone is every automatic answer's.
+    automatic = _has_no_way_back(letter) and letter.get("auto-submitted").strip().lower() not in ("", "no")
+    return automatic or bool(letter.originals or letter.original_text or _QUOTED.search(letter.text))
+
+
+def _has_no_way_back(letter: Letter) -> bool:
+    return letter.get("return-path").strip() == "<>"
+
+
 def _is_answer(letter: Letter) -> bool:
     # A person who answers a bounce quotes it; RFC 5322 3.6.4 makes answers name what they answer, and people say Re:.
-    return bool(re.match(r"\s*(?:re|aw|sv|fwd?|wg)\s*:", letter.subject, re.IGNORECASE)) and not _FROM_DAEMON.search(letter.sender)
+    return bool(re.match(r"\s*(?:re|aw|sv|fwd?|wg)\s*:", letter.subject, re.IGNORECASE)) and not FROM_DAEMON.search(letter.sender)
 
 
 def _from_block(letter: Letter, block: RecipientBlock, passages: list[Passage]) -> Outcome:
@@ -158,7 +158,7 @@ def _from_passage(letter: Letter, passage: Passage) -> Outcome:
     words = passage.text
     if not _CODED.search(words) and len(letter.text) < 8_000 and _CODED.search(letter.text):
         words = letter.text
-    told = classify(0, None, words)
+    told = _quoted(words) or classify(0, None, words)
     if told.reason in ("undefined", "onhold") and words != letter.text:
         told = _second(0, told.status, letter.text, "") or told
     delayed = _is_delay(letter)
@@ -176,10 +176,20 @@ def _from_passage(letter: Letter, passage: Passage) -> Outcome:
     )
 
 
+def _quoted(words: str) -> Classification | None:
+    # What the other server said, apart from what the reporter says around it ("this mail was scanned for viruses").
+    found = _SERVERS_WORDS.search(words)
+    if found is None:
+        return None
+    said = words[found.start() :].partition("\n\n")[0]
+    told = classify(0, best_status(find_statuses(words)), said[:BLOCK_LIMIT], stage=find_stage(words))
+    return None if told.reason in ("undefined", "onhold") else told
+
+
 def _is_delay(letter: Letter) -> bool:
     return bool(
-        _DELAY.search(letter.low)
-        and (_DELAY_SUBJECT.search(letter.subject) or "retr" in letter.low or "warning" in letter.low or "attempt" in letter.low)
+        DELAY.search(letter.low)
+        and (DELAY_SUBJECT.search(letter.subject) or "retr" in letter.low or "warning" in letter.low or "attempt" in letter.low)
     )
 
 

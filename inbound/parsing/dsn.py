@@ -57,7 +57,8 @@ def _names_recipient(block: dict[str, str]) -> bool:
 
 
 def _block(fields: dict[str, str]) -> RecipientBlock:
-    final, original = address_of(fields.get("final-recipient", "")), address_of(fields.get("original-recipient", ""))
+    final = address_of(fields.get("final-recipient", ""))
+    original = _plain(address_of(fields.get("original-recipient", "")))
     actual = address_of(fields.get("x-actual-recipient", ""))
     kind, diagnostic = _typed(fields.get("diagnostic-code", ""))
     best = final if "@" in final[1:] else original or actual or final
@@ -71,6 +72,11 @@ def _block(fields: dict[str, str]) -> RecipientBlock:
         remote=_typed(fields.get("remote-mta", ""))[1],
         category=fields.get("x-powermta-bouncecategory", "").strip().lower(),
     )
+
+
+def _plain(address: str) -> str:
+    # RFC 3461 4.2: of printable letters only these two must be encoded in ORCPT, and some systems give it back undecoded.
+    return address.replace("+2B", "+").replace("+3D", "=")
 
 
 def _typed(value: str) -> tuple[str, str]:

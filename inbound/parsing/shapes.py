@@ -33,6 +33,7 @@ _IN_WORDS = tuple(
         rf"(?:deliver(?:ed|ing|y)?|undeliverable|send|reach|arrive)[^.@\n]{{0,60}}\b(?:to|for|recipient[s:()]*|user|address)[ :]+[<\"]?{_A}",
         rf"(?:mailbox|user|recipient|account|address|userid|attempts|size|reach|exist|violation for)[: ]+[<\"(]?{_A}",
         rf"(?:message|mail) to <?{_A}",
+        rf"\baddressed(?: to)?[,:]? [<\"]?{_A}",
         rf"(?:errors?|failed|failures?)[^@\n]{{0,30}}: <?{_A}",
         rf"[<(]{_A}[>)]",
         rf"\bsmtp[:=]{_A}",

@@ -282,8 +282,6 @@ SAMPLES: dict[str, tuple[str, ...]] = {
         "550 5.7.1 blocked by our content filter: contains spam links",
     ),
     "block-list": (
-        "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.spamcop.net; Blocked - see https://www.spamcop.net/",
-        "550-mx.example.net 550 IP 192.0.2.1 is blacklisted at zen",
         "554 refused mailfrom because of SPF/… your IP is listed in RBL",
         "554 hostname rejected: your IP 192.0.2.1 is listed at rbl",
         "550 Access denied - your IP is on our local blacklist",
@@ -616,7 +614,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "status-1-1": ("550 5.1.351 no",),
     "status-1-2": ("5.4.4 Invalid host name",),
     "status-1-6": ("550 5.1.6",),
-    "status-sender": ("553 5.1.7 sender address is invalid",),
+    "status-sender": ("553 5.1.7 no",),
     "status-null-mx": ("550 5.1.10",),
     "code-521": ("521 no",),
     "status-2-1": ("550 5.2.1",),
@@ -688,5 +686,14 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "later": (
         "450 please come again",
         "451 4.0.0 Temporary problem",
+    ),
+    "shape-address-refused": (
+        "571 Email from 192.0.2.2 is currently blocked by the provider",
+        "451 4.7.0 Temporarily rejected: source IP under quarantine",
+    ),
+    "dns-try-again": ("Host or domain name not found. Name service error for name=example.net type=MX: Host not found, try again",),
+    "policy-named": (
+        "550-5.7.1 The user or domain that you are sending to (or from) has a policy that prohibited the mail that you sent.",
+        "554 5.7.1 forbidden here",
     ),
 }
