@@ -226,7 +226,8 @@ class GuardedSMTP(SMTP):
             return
         assert self.envelope is not None
         if not self.envelope.rcpt_tos:
-            await self.push("503 5.5.1 RCPT first")
+            # A client that pipelines sends DATA before it knows that its recipients were refused (RFC 2920 3.1): no mistake of its.
+            await self.push("503 5.5.1 RCPT first" if self.envelope.mail_from is None else replies.NO_RECIPIENTS)
             return
         if arg:
             await self.push("501 5.5.4 DATA takes no argument")

@@ -89,6 +89,7 @@ def _figures(flood, mails, truth, replies):
         "kept": sum(len(one.mails) for one in truth.tenants), "nobodys": sum(map(len, truth.unmatched.values())),
         "handed_in_again": truth.repeated, "effects": dict(sum((one.effects for one in truth.tenants), Counter())),
         "tally": counted, "growth_mb": flood.growth_mb(), "drift_mb": drift, "peak_mb": flood.peak_mb(), "fell": dict(flood.fell),
+        "seconds_of": flood.seconds, "cpu_seconds": flood.cpu_seconds(),
     }  # fmt: skip
 
 

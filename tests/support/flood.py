@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
-import smtplib
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,7 +18,8 @@ from statistics import median
 import psutil
 import sqlalchemy as sa
 from flask import Flask
-from flood_letters import DOMAIN, LIMIT_BYTES, Mail, Writer
+from flood_letters import DOMAIN, LIMIT_BYTES, Writer
+from flood_sender import SENDERS, Sender
 from killing import kill_server, make_commits_last
 from product import free_port
 from services import services
@@ -33,10 +33,9 @@ from posthouse.platform.settings import environment
 from posthouse.sending.tokens import Mint
 from posthouse.tenants.lists import services as lists
 
-SENDERS = 4
-OF_A_CONNECTION = 40
 YOUNG_SECONDS = 10
 WARM_SECONDS = 60
+LOOK_SECONDS = 0.05
 COMMANDS = {"inbound": ["inbound"], "worker": ["worker", "--queue", "jobs"], "scheduler": ["scheduler"]}
 # What is killed, by weight.
 VICTIMS = {"inbound": 50, "postgres": 20, "worker": 15, "redis": 10, "scheduler": 5}
@@ -54,61 +53,6 @@ _SEND = sa.text(
 )
 
 
-class Sender(threading.Thread):
-    """A mail server that hands in its share of the letters and tries each again until it is answered for good."""
-
-    def __init__(self, number: int, port: int, writer: Writer, count: int) -> None:
-        super().__init__(name=f"sender {number}", daemon=True)
-        self.replies: Counter[tuple[int, int]] = Counter()  # by the reply that was wanted and the one that came; 0: the line was cut
-        self.done = 0
-        self.stopped = False
-        self._share = range(number, count, SENDERS)
-        self._port, self._writer = port, writer
-        self._line: smtplib.SMTP | None = None
-        self._left = 0
-
-    def run(self) -> None:
-        """See the class."""
-        for number in self._share:
-            for mail in self._writer.letter(number).mails:
-                self._hand_in(mail)
-            self.done += 1
-        self._hang_up()
-
-    def _hand_in(self, mail: Mail) -> None:
-        while not self.stopped:
-            try:
-                code = self._try(mail)
-            except (OSError, smtplib.SMTPException):
-                code = 0
-            self.replies[mail.wanted, code] += 1
-            if code // 100 in (2, 5):
-                return
-            self._hang_up()
-            time.sleep(0.05)
-
-    def _try(self, mail: Mail) -> int:
-        if self._line is None or not self._left:
-            self._hang_up()
-            self._line, self._left = smtplib.SMTP("127.0.0.1", self._port, local_hostname="[127.0.0.1]", timeout=20), OF_A_CONNECTION
-            self._line.ehlo()
-        self._left -= 1
-        code = self._line.mail("")[0]
-        code = self._line.rcpt(mail.recipient)[0] if code == 250 else code
-        if code != 250:
-            self._line.rset()
-            return code
-        try:
-            return self._line.data(mail.content)[0]
-        except smtplib.SMTPDataError as refused:
-            return refused.smtp_code
-
-    def _hang_up(self) -> None:
-        if self._line is not None:
-            self._line.close()
-        self._line = None
-
-
 @dataclass
 class Flood:
     """A flooded installation. `fell` counts processes that ended without being killed; `memory` has the inbound processes' ages in seconds and sizes in bytes, life by life."""
@@ -122,6 +66,8 @@ class Flood:
     fell: Counter[str] = field(default_factory=Counter)
     memory: list[list[tuple[float, int]]] = field(default_factory=list)
     senders: list[Sender] = field(default_factory=list)
+    cpu: dict[str, dict[int, float]] = field(default_factory=lambda: {role: {} for role in COMMANDS})
+    seconds: dict[str, float] = field(default_factory=dict)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -172,7 +118,8 @@ class Flood:
 
     def pour(self, writer: Writer, count: int, kills: int, *, minutes: float | None = None) -> None:
         """Hand in so many letters; meanwhile kill so often, or for so many minutes where that is shorter, in the first two thirds of them."""
-        rng, end = random.Random(self.seed), None if minutes is None else time.monotonic() + 60 * minutes
+        began = time.monotonic()
+        rng, end = random.Random(self.seed), None if minutes is None else began + 60 * minutes
         for role in COMMANDS:
             self.start(role)
         self.senders = [Sender(number, self.port, writer, count) for number in range(SENDERS)]
@@ -188,7 +135,8 @@ class Flood:
                 due.pop(0)
                 self.kill(victims.pop(0))
             self.look_after()
-            time.sleep(0.02)
+            time.sleep(LOOK_SECONDS)
+        self.seconds["handed_in"] = round(time.monotonic() - began, 1)
 
     def kill(self, what: str) -> None:
         """Kill the hard way, and start again."""
@@ -201,24 +149,31 @@ class Flood:
         kill_server(services().database_server if what == "postgres" else services().redis_server)
 
     def look_after(self) -> None:
-        """Start again what fell, as a supervisor does, and note how large the inbound process is."""
+        """Start again what fell, as a supervisor does, and note what each process takes, and how large the inbound process is."""
         for role, process in self._running.items():
             if process.poll() is not None:
                 self.fell[role] += 1
                 self.start(role)
-        try:
-            process = psutil.Process(self._running["inbound"].pid)
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                self._note(role, psutil.Process(process.pid))
+
+    def _note(self, role: str, process: psutil.Process) -> None:
+        times = process.cpu_times()
+        self.cpu[role][process.pid] = times.user + times.system + times.children_user + times.children_system
+        if role == "inbound":
             self.memory[-1].append((time.time() - process.create_time(), process.memory_info().rss))
-        except psutil.Error:
-            return  # it has just ended
 
     def drain(self, subscriptions_ended: int, seconds: float) -> None:
         """Wait until the spool is empty and the worker has told so many subscriptions of it."""
-        end = time.monotonic() + seconds
+        began = time.monotonic()
+        end = began + seconds
         while (waiting := count_waiting(self.spool, up_to=10**9)) or (ended := self._ended()) < subscriptions_ended:
             assert time.monotonic() < end, f"{waiting} in the spool; {0 if waiting else ended} of {subscriptions_ended} subscriptions ended"
+            if "sorted" not in self.seconds and not waiting:
+                self.seconds["sorted"] = round(time.monotonic() - began, 1)
             self.look_after()
             time.sleep(0.2)
+        self.seconds["told"] = round(time.monotonic() - began, 1)
 
     def _ended(self) -> int:
         query = "SELECT count(*) FROM subscription WHERE state = 'bounced'"
@@ -240,6 +195,10 @@ class Flood:
         """The servers have died under them."""
         for engine in db.engines.values():
             engine.dispose()
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """What all lives of each role took of the processors, nearly: a life's last moments are not seen."""
+        return {role: round(sum(lives.values()), 1) for role, lives in self.cpu.items()}
 
     def growth_mb(self) -> float | None:
         """By how much an inbound process grew at worst after its first seconds; None when none lived longer."""
