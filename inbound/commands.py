@@ -11,6 +11,7 @@ from pathlib import Path
 
 from posthouse.inbound import classify
 from posthouse.inbound.authentication.services import of_house
+from posthouse.inbound.authentication.sources import of_house as sources_of
 from posthouse.inbound.listener.limits import Limits
 from posthouse.inbound.listener.server import Door, Listener
 from posthouse.inbound.mailroom.intake import Intake
@@ -46,7 +47,8 @@ def _serve(settings: Settings) -> int:
     app = create_core(settings, process="inbound")
     with app.app_context():
         mint = Mint(keyring())
-    intake = Intake(settings.data / "spool", Mailroom(mint, examiner=of_house(settings.dns_servers)))
+    mailroom = Mailroom(mint, examiner=of_house(settings.dns_servers), sources=sources_of(settings.feedback_sources))
+    intake = Intake(settings.data / "spool", mailroom)
     stopping = threading.Event()
 
     def sort() -> None:

@@ -73,6 +73,19 @@ def _is_name_server(value: str) -> bool:
     return _is_ip(host) and (not colon or _is_port(port))
 
 
+def _is_mail_source(value: str) -> bool:
+    local, at, domain = value.rpartition("@")
+    return _is_network(value) or (bool(local) == bool(at) and " " not in local and "." in domain and _is_host_name(domain))
+
+
+def _is_network(value: str) -> bool:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 def _each(fits: Callable[[str], bool]) -> Callable[[str], bool]:
     return lambda value: all(fits(part.strip()) for part in value.split(",") if part.strip())
 
@@ -87,6 +100,7 @@ HOST_NAME = Form(_is_host_name, "a host name")
 HOST_NAME_OR_EMPTY = Form(_or_empty(_is_host_name), "a host name")
 HOST_PORT_OR_EMPTY = Form(_or_empty(_is_host_port), "HOST:PORT")
 NAME_SERVERS = Form(_each(_is_name_server), "a list of IP addresses, an IPv4 one also with :PORT")
+MAIL_SOURCES = Form(_each(_is_mail_source), "a list of mail addresses, domains, IP addresses and networks")
 IP_ADDRESSES = Form(_each(_is_ip), "a list of IP addresses")
 NOT_EMPTY = Form(lambda value: bool(str(value).strip()) and "\0" not in str(value), "a text that says something")
 WEB_ADDRESS = address("http", "https", host=True)

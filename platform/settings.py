@@ -105,6 +105,12 @@ class Settings:
     )
     inbound_connections: int = setting(500, "Connections that the inbound SMTP service holds at the same time.", unit="connections")
     inbound_connections_of_peer: int = setting(50, "Of these, how many from one address.", unit="connections")
+    feedback_sources: str = setting(
+        "",
+        "Whose complaints may stop a tenant, besides the mailbox providers' that ship: mail addresses and domains (proven by DKIM or SPF),"
+        " IP addresses and networks; comma separated. All others suppress one recipient only.",
+        form=rules.MAIL_SOURCES,
+    )
     inbound_lmtp_host: str = setting("127.0.0.1", "Address on which the inbound service listens for LMTP.", form=rules.NOT_EMPTY)
     inbound_lmtp_port: int = setting(
         0,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from posthouse.inbound.authentication.services import of_house
+from posthouse.inbound.authentication.sources import of_house as sources_of
 from posthouse.inbound.boxes import services
 from posthouse.inbound.boxes.cards import BoxTrouble, Listed
 from posthouse.inbound.boxes.cards import Visit as VisitOf
@@ -16,7 +18,7 @@ from posthouse.inbound.mailroom.sort import Mailroom
 from posthouse.inbound.spool.files import Envelope
 from posthouse.inbound.tally.services import TALLY
 from posthouse.platform import clock, logs
-from posthouse.platform.app import keyring
+from posthouse.platform.app import keyring, settings
 from posthouse.platform.db import transaction
 from posthouse.platform.jobs import Job, PeriodicJob
 from posthouse.platform.scope import Scope
@@ -74,7 +76,7 @@ def _visit(scope: Scope, claim: Claim) -> Visited:
             if visit.validity() != validity:
                 validity, low = visit.validity(), 0  # the server counts anew: what is known already is told by its bytes
             listed = visit.waiting(low, AT_MOST)
-            progress = _Round(scope, claim, visit, Mailroom(Mint(keyring())))
+            progress = _Round(scope, claim, visit, _mailroom())
             fresh, skipped = _sift(progress, listed)
             more = _take_all(progress, fresh) or len(listed) >= AT_MOST
             _settle(progress)
@@ -83,6 +85,11 @@ def _visit(scope: Scope, claim: Claim) -> Visited:
     if progress is not None:
         low = _tidy(progress, listed, low, whole=claim.place.protocol == "pop3")
     return Visited(validity, low, progress.taken if progress else 0, skipped, more, trouble)
+
+
+def _mailroom() -> Mailroom:
+    known = settings()
+    return Mailroom(Mint(keyring()), examiner=of_house(known.dns_servers), sources=sources_of(known.feedback_sources))
 
 
 def _sift(progress: _Round, listed: list[Listed]) -> tuple[list[Listed], int]:

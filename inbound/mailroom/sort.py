@@ -9,6 +9,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from posthouse.inbound.authentication.services import Examiner
+from posthouse.inbound.authentication.sources import Sources
 from posthouse.inbound.learning.reading import read
 from posthouse.inbound.learning.rules import is_strange
 from posthouse.inbound.mailroom.rules import NOTHING_NEW, Address, Effect, Why, choose_claims, is_failure_report
@@ -34,6 +35,7 @@ SORTERS: Sequence[Callable[[Scope, Matter], Effect | None]] = (bounce.sort, comp
 """Asked in this order; the first that knows what to do does it. Automatic answers and receipts have no effect."""
 
 _LIMIT_PASSED = "54"  # SQLSTATE class: program limit exceeded
+_EXAMINED = ("smtp", "esmtp", "lmtp", "imap", "pop3")
 _ACTOR = Actor("system", None, "inbound mail")
 
 
@@ -47,19 +49,24 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A mail and the message that its token names; `role` is the kind of our address that it came to, empty when it came to none."""
+    """A mail and the message that its token names; `role` is the kind of our address that it came to, empty when it came to none.
+
+    `listed`: it is a complaint of a listed source, and that is proven.
+    """
 
     arrival: Arrival
     message_id: int
     role: str
+    listed: bool = False
 
 
 @dataclass(slots=True)
 class Mailroom:
-    """What sorting needs of the installation. Without an `examiner` nothing is asked of DNS. Resellers of tenants are remembered: a tenant never changes its reseller."""
+    """What sorting needs of the installation. Without an `examiner` nothing is asked of DNS. `sources` say whose complaints may stop a tenant. Resellers of tenants are remembered: a tenant never changes its reseller."""
 
     mint: Mint
     examiner: Examiner | None = None
+    sources: Sources = field(default_factory=Sources)
     _resellers: dict[int, int] = field(default_factory=dict)
 
     def sort(self, envelope: Envelope, content: bytes) -> Outcome:
@@ -101,7 +108,14 @@ class Mailroom:
     def _sort_group(self, scope: Scope | Why, group: Sequence[Claimed]) -> list[Outcome]:
         if isinstance(scope, Why):
             return [self._unmatched([one.arrival for one in group], scope)] * len(group)
-        return _sort(scope, [replace(one, arrival=self._examined(one.arrival)) for one in group])
+        return _sort(scope, [self._proven(replace(one, arrival=self._examined(one.arrival))) for one in group])
+
+    def _proven(self, claimed: Claimed) -> Claimed:
+        arrival = claimed.arrival
+        listed = arrival.understood.kind is Kind.COMPLAINT and self.sources.lists(
+            arrival.envelope, arrival.understood.sender, arrival.checks
+        )
+        return replace(claimed, listed=listed)
 
     def _grouped(self, mails: Sequence[tuple[Envelope, bytes]]) -> dict[Scope | Why, list[tuple[int, Claimed]]]:
         groups: dict[int | Why, list[tuple[int, Claimed]]] = {}
@@ -190,7 +204,7 @@ class Mailroom:
 
     def _examined(self, arrival: Arrival) -> Arrival:
         # Only what a tenant will see is worth asking the world about; what belongs to nobody asks nothing.
-        if self.examiner is None or "smtp" not in arrival.envelope.way:
+        if self.examiner is None or not arrival.envelope.way.startswith(_EXAMINED):
             return arrival
         return replace(arrival, checks=tuple(self.examiner.examine(arrival.envelope, arrival.content)))
 
@@ -239,9 +253,8 @@ def _sort(scope: Scope, mails: Sequence[Claimed]) -> list[Outcome]:
             if mail_id is None:
                 continue
             understood = one.arrival.understood
-            effect = _effect(
-                scope, Matter(one.message_id, understood, one.role, mail_id, nobody=_has_no_sender(one.arrival.envelope), cards=cards)
-            )
+            nobody = _has_no_sender(one.arrival.envelope)
+            effect = _effect(scope, Matter(one.message_id, understood, one.role, mail_id, nobody=nobody, listed=one.listed, cards=cards))
             note_effect(scope, mail_id=mail_id, message_id=one.message_id, kind=understood.kind, effect=effect)
             if effect in (Effect.NONE, Effect.BOUNCED) and one.arrival.key is None and is_strange(understood):
                 keep_strange(scope, one.arrival, message_id=one.message_id)

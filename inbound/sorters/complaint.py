@@ -17,7 +17,7 @@ NO_COMPLAINT = "auth-failure"
 
 
 def sort(scope: Scope, matter: Matter) -> Effect | None:
-    """Note the complaint once. An opt-out is an unsubscription. None when this is no complaint."""
+    """Note the complaint once; toward an automatic stop it counts only from a listed source (H3). An opt-out is an unsubscription. None when this is no complaint."""
     feedback = matter.understood.feedback
     if matter.understood.kind is not Kind.COMPLAINT or feedback is None:
         return None
@@ -30,5 +30,6 @@ def sort(scope: Scope, matter: Matter) -> Effect | None:
         return Effect.TAKEN_BACK if taken_back else Effect.NONE
     if feedback.kind == "opt-out":
         return unsubscribe.leave(scope, matter)
-    noted = record_complaint(scope, matter.message_id, SOURCE, text=f"{feedback.kind}, reported by {feedback.reporter or 'a provider'}")
+    words = f"{feedback.kind}, reported by {feedback.reporter or 'a provider'}"
+    noted = record_complaint(scope, matter.message_id, SOURCE, text=words, counts=matter.listed)
     return Effect.COMPLAINED if noted else Effect.REPEATED

@@ -13,7 +13,8 @@ from posthouse.sending.messages.queries import MessageCard, get_message
 class Matter:
     """A mail about one of our messages. `role` is the kind of our address that it came to; empty when it came to none with a token.
 
-    `nobody`: it came by SMTP without a sender, so that no person waits for an answer (RFC 5321 4.5.5, RFC 3834 3.3). `cards` are the
+    `nobody`: it came by SMTP without a sender, so that no person waits for an answer (RFC 5321 4.5.5, RFC 3834 3.3).
+    `listed`: a complaint of a source whose complaints may stop a tenant. `cards` are the
     messages of all mails that are sorted together; None when they were not read before.
     """
 
@@ -22,6 +23,7 @@ class Matter:
     role: str
     mail_id: int
     nobody: bool = False
+    listed: bool = False
     cards: Mapping[int, MessageCard] | None = None
 
 

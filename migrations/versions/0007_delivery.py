@@ -162,6 +162,7 @@ def _messages() -> None:
         sa.Column("bounce_reason", sa.Text),
         sa.Column("soft_bounced_at", _WHEN),
         sa.Column("complained_at", _WHEN),
+        sa.Column("complaint_counts", sa.Boolean, nullable=False, server_default=sa.false()),
         checks=[
             _STREAM,
             ("state", "state IN ('queued', 'leased', 'sent', 'failed', 'suppressed', 'expired', 'cancelled', 'unknown')"),

@@ -40,6 +40,7 @@ class Message(TenantRow):
     bounce_reason: Mapped[str | None]
     soft_bounced_at: Mapped[Stamp | None]
     complained_at: Mapped[Stamp | None]
+    complaint_counts: Mapped[bool] = mapped_column(server_default="false")
 
 
 class MessageEvent(TenantRow):

@@ -55,15 +55,22 @@ def record_bounce(scope: Scope, message_id: int, found: Classification, source: 
     return True
 
 
-def record_complaint(scope: Scope, message_id: int, source: str, *, text: str = "") -> bool:
-    """Note that the recipient called a message unwanted, and write to them no more; returns False when it was noted before."""
+def record_complaint(scope: Scope, message_id: int, source: str, *, text: str = "", counts: bool = True) -> bool:
+    """Note that the recipient called a message unwanted, and write to them no more; returns False when it was noted before.
+
+    `counts`: it comes from a source whose complaints worsen the tenant's standing. One that was noted without counts when such a source says it.
+    """
     row = _locked(scope, message_id)
-    if row is None or row.complained_at is not None:
+    if row is None:
+        return False
+    if counts and not row.complaint_counts:
+        row.complaint_counts = True
+        standing.count(scope, stream=row.stream, sent_at=row.settled_at or row.created_at, complaints=1)
+    if row.complained_at is not None:
         return False
     row.complained_at = clock.now()
     _history(scope, row, "complained", None, text)
     _count(scope, row, counting.COMPLAINED)
-    standing.count(scope, stream=row.stream, sent_at=row.settled_at or row.created_at, complaints=1)
     if row.email_norm:
         together(scope, suppress_all, Wish(row.email_norm, "complaint", source, message_id), turn=1)
     emit(scope, MessageComplained(message_id=message_id))

@@ -107,6 +107,7 @@ class Flood:
             "POSTHOUSE_INBOUND_PORT": str(self.port),
             "POSTHOUSE_INBOUND_MESSAGE_BYTES": str(LIMIT_BYTES),
             "POSTHOUSE_MAIL_DOMAIN": DOMAIN,
+            "POSTHOUSE_FEEDBACK_SOURCES": "127.0.0.1",
         }
         plain = {name: value for name, value in environment().items() if not name.startswith("POSTHOUSE_")}
         with (self.folder / f"{role}.log").open("ab") as log:

@@ -32,6 +32,7 @@ def settle(settings: Settings, folder: Path, *, stripe_port: int) -> Settings:
         mail_domain=MAIL_DOMAIN,
         allow_reserved_domains=True,
         dns_servers=f"127.0.0.1:{ports['simulator_dns_port']}",
+        feedback_sources="127.0.0.1",  # the simulated mailbox providers
         simulator_inbound=f"127.0.0.1:{ports['inbound_port']}",
         simulator_web=f"127.0.0.1:{ports['web_port']}",
         simulator_scenario=str(files("posthouse.webui.demo").joinpath("scenario.toml")),

@@ -7,8 +7,13 @@ from datetime import timedelta
 import letters
 import pytest
 
+from posthouse.inbound.authentication.sources import of_house
 from posthouse.inbound.mailroom.sort import Outcome
+from posthouse.platform import clock
 from posthouse.platform.db import transaction
+from posthouse.sending.standing.queries import grade
+from posthouse.sending.standing.rules import Grade
+from posthouse.sending.standing.services import count
 from posthouse.tenants.contacts import services as contacts
 from posthouse.tenants.lists import services as lists
 
@@ -212,3 +217,43 @@ def test_hostile_bytes_are_kept(desk, raw: bytes) -> None:
     assert desk.hand_in(raw, "abuse@mail.example") is Outcome.UNMATCHED
     assert desk.hand_in(raw, "abuse@mail.example") is Outcome.UNMATCHED
     assert len(desk.unmatched()) == 1
+
+
+def _complain(desk, sent, number=0):
+    return desk.hand_in(letters.arf(token=sent.token, extra=f"X-Copy: {number}\n"), f"fbl-{sent.token}@mail.example")
+
+
+def _standing(desk, place):
+    counted = desk.ask(place, "SELECT coalesce(sum(complaints), 0) FROM standing_count")
+    with transaction(place.scope):
+        return int(counted[0][0]), grade(place.scope, stream="marketing")
+
+
+def _sent_before(desk, place, number):
+    with transaction(place.scope):
+        count(place.scope, stream="marketing", sent_at=clock.now(), sent=number)
+
+
+def test_h3_unlisted_complaints_suppress_and_stop_nobody(desk) -> None:
+    """Forty leaked tokens of 1,000 messages would suspend; from an unlisted source each does no more than its one recipient wants."""
+    _sent_before(desk, desk.world.a1, 1_000)
+    sent = [desk.send(desk.world.a1, f"r{number}@example.net") for number in range(40)]
+    for one in sent:
+        _complain(desk, one)
+    assert _standing(desk, desk.world.a1) == (0, Grade.WELL)
+    assert len(desk.suppressed(desk.world.a1)) == 40
+    assert all(desk.marks(one)[3] for one in sent)
+
+
+def test_h3_listed_complaints_count_each_message_once(desk) -> None:
+    """K tokens count at most k, however often each is replayed; a listed source's word counts after an unlisted one's, too."""
+    _sent_before(desk, desk.world.a1, 1_000)
+    sent = [desk.send(desk.world.a1, f"r{number}@example.net") for number in range(21)]
+    for one in sent[:5]:
+        _complain(desk, one)
+    desk.mailroom.sources = of_house("192.0.2.1")
+    for one in sent:
+        for number in range(1, 4):
+            _complain(desk, one, number)
+    assert _standing(desk, desk.world.a1) == (21, Grade.SUSPENDED)
+    assert _standing(desk, desk.world.a2) == (0, Grade.WELL)
