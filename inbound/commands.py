@@ -75,6 +75,8 @@ async def _listen(settings: Settings, mint: Mint, intake: Intake, sorting: threa
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(number, stop.set)
+    with contextlib.suppress(NotImplementedError, AttributeError):
+        loop.add_signal_handler(signal.SIGHUP, listener.renew_certificate)
     port = await listener.start()
     sorting.start()
     logs.get().info("inbound.listening", host=settings.inbound_host, port=port)

@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from posthouse.inbound.listener.certificate import Certificate
 from posthouse.inbound.listener.hooks import Hooks
 from posthouse.inbound.listener.limits import Doorkeeper, Limits
 from posthouse.inbound.listener.lmtp import GuardedLMTP
 from posthouse.inbound.listener.smtp import GuardedSMTP
 from posthouse.inbound.spool.services import prepare
-from posthouse.platform.settings import WrongSetting
 
 # The library logs every line of every dialogue.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
@@ -41,7 +40,9 @@ class Listener:
     ) -> None:
         self._door = door
         self._limits = limits or Limits()
-        self._tls = _tls(door)
+        self.certificate = _certificate(door)
+        self._tls = self.certificate.context if self.certificate else None
+        self._watching: asyncio.Task[None] | None = None
         self.doorkeeper = Doorkeeper(self._limits)
         self.hooks = Hooks(spool=door.spool, is_genuine=is_genuine, our_domains=door.our_domains, limits=self._limits, on_stored=on_stored)
         # A mail server in front is one peer that speaks for all.
@@ -56,7 +57,14 @@ class Listener:
         port = await self._open(self._smtp, self._door.host, self._door.port)
         if self._door.lmtp_port is not None:
             self.lmtp_port = await self._open(self._lmtp, self._door.lmtp_host, self._door.lmtp_port)
+        if self.certificate is not None:
+            self._watching = asyncio.get_running_loop().create_task(self.certificate.watch())
         return port
+
+    def renew_certificate(self) -> None:
+        """Read the certificate's files now, if they have changed."""
+        if self.certificate is not None:
+            self.certificate.renew()
 
     async def _open(self, make: Callable[[], GuardedSMTP], host: str, port: int) -> int:
         server = await asyncio.get_running_loop().create_server(make, host, port, backlog=256)
@@ -65,6 +73,8 @@ class Listener:
 
     async def stop(self) -> None:
         """Close the ports and wait for mail that is being stored; open dialogues are cut, their senders repeat."""
+        if self._watching is not None:
+            self._watching.cancel()
         for server in self._servers:
             server.close()
         self.hooks.close()
@@ -82,18 +92,5 @@ class Listener:
         )
 
 
-def _tls(door: Door) -> ssl.SSLContext | None:
-    return None if door.certificate is None else tls_context(door.certificate, door.key, "INBOUND")
-
-
-def tls_context(certificate: Path, key: Path | None, service: str) -> ssl.SSLContext:
-    """Return the TLS side of a service. Raises: WrongSetting for a certificate that does not serve."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certificate, key)
-    except OSError as problem:  # ssl.SSLError is one, too
-        raise WrongSetting(
-            f"POSTHOUSE_{service}_CERTIFICATE, POSTHOUSE_{service}_KEY: {certificate} does not serve ({problem.strerror or problem})."
-            " Name a PEM file with the chain, and one with its key."
-        ) from None
-    return context
+def _certificate(door: Door) -> Certificate | None:
+    return None if door.certificate is None else Certificate(door.certificate, door.key, "INBOUND")

@@ -33,6 +33,8 @@ async def _serve(app: Core, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(number, stop.set)
+    with contextlib.suppress(NotImplementedError, AttributeError):
+        loop.add_signal_handler(signal.SIGHUP, service.renew_certificate)
     opened = await service.start()
     logs.get().info("submission.listening", host=settings.submission_host, starttls=opened.starttls, tls=opened.tls)
     await stop.wait()

@@ -7,8 +7,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from posthouse.inbound.listener.certificate import Certificate
 from posthouse.inbound.listener.limits import Doorkeeper, Limits
-from posthouse.inbound.listener.server import tls_context
 from posthouse.inbound.submission.desk import Desk
 from posthouse.inbound.submission.dialogue import SubmissionSMTP
 from posthouse.platform.app import Core
@@ -31,7 +31,9 @@ class Submission:
     def __init__(self, app: Core, settings: Settings, limits: Limits | None = None) -> None:
         self._settings = settings
         self._limits = limits or limits_of(settings)
-        self._tls = certificate(settings)
+        self.certificate = certificate(settings)
+        self._tls = self.certificate.context if self.certificate else None
+        self._watching: asyncio.Task[None] | None = None
         self.doorkeeper = Doorkeeper(self._limits)
         self.desk = Desk(app, self._limits)
         self._servers: list[asyncio.Server] = []
@@ -43,7 +45,14 @@ class Submission:
         tls = None
         if here.submission_tls_port and self._tls is not None:
             tls = await self._open(0 if any_port else here.submission_tls_port, self._tls)
+        if self.certificate is not None:
+            self._watching = asyncio.get_running_loop().create_task(self.certificate.watch())
         return Ports(starttls, tls)
+
+    def renew_certificate(self) -> None:
+        """Read the certificate's files now, if they have changed."""
+        if self.certificate is not None:
+            self.certificate.renew()
 
     async def _open(self, port: int, secured: ssl.SSLContext | None) -> int:
         loop = asyncio.get_running_loop()
@@ -68,16 +77,18 @@ class Submission:
 
     async def stop(self) -> None:
         """Close the ports and wait for messages that are being kept; open dialogues are cut, their programs repeat."""
+        if self._watching is not None:
+            self._watching.cancel()
         for server in self._servers:
             server.close()
         self.desk.close()
 
 
-def certificate(settings: Settings) -> ssl.SSLContext | None:
+def certificate(settings: Settings) -> Certificate | None:
     """Return the service's TLS side, None without a certificate. Raises: WrongSetting where nobody could sign in then."""
     if settings.submission_certificate:
         key = Path(settings.submission_key) if settings.submission_key else None
-        return tls_context(Path(settings.submission_certificate), key, "SUBMISSION")
+        return Certificate(Path(settings.submission_certificate), key, "SUBMISSION")
     if not settings.submission_plain_loopback:
         raise WrongSetting(
             "POSTHOUSE_SUBMISSION_CERTIFICATE: the submission service takes API keys over TLS only and has no certificate."

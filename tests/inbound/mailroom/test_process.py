@@ -17,6 +17,7 @@ from pathlib import Path
 
 import letters
 import pytest
+from certificates import after_starttls, make_certificate, shown
 
 from posthouse.inbound.commands import COMMANDS
 from posthouse.inbound.spool.queries import count_waiting
@@ -155,3 +156,23 @@ def test_samples_are_classified_one_line_each(tmp_path: Path, capsys: pytest.Cap
     assert (one["kind"], one["recipients"], one["events"][0]["hard"]) == ("bounce", ["ann@example.net"], True)
     assert (two["kind"], two["feedback_type"]) == ("fbl", "abuse")
     assert (three["kind"], three["reason"]) == ("smtpreply", "userunknown")
+
+
+def test_a_signal_renews_the_certificate_and_cuts_nobody_off(desk, process: Process, tmp_path: Path) -> None:
+    """SIGHUP: the open connection goes on, the next one sees the new certificate."""
+    del desk
+    chain, key = make_certificate(tmp_path, serial=1)
+    process.start(POSTHOUSE_INBOUND_CERTIFICATE=str(chain), POSTHOUSE_INBOUND_KEY=str(key))
+    assert process.running is not None
+    old = after_starttls(process.port)
+    make_certificate(tmp_path, serial=2)
+    process.running.send_signal(signal.SIGHUP)
+
+    def shows_new() -> bool:
+        with after_starttls(process.port) as client:
+            return shown(client.sock) == 2
+
+    _until(shows_new)
+    assert old.noop()[0] == 250
+    old.close()
+    assert process.stop() == 0

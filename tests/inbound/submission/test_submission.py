@@ -18,6 +18,7 @@ from pathlib import Path
 import aiosmtplib
 import pytest
 import sqlalchemy as sa
+from certificates import after_starttls, make_certificate, shown, shown_at_once
 from flask import Flask
 from handing_in import HOST, Handing, Talker, handing, trusting
 from program import issue_key
@@ -120,6 +121,22 @@ def test_aiosmtplib_hands_in_over_tls_from_the_first_byte(service: Handing, shop
     said = asyncio.run(send())
     assert [one.startswith("2.0.0 Taken as msg_") for one in said] == [True, True]
     assert recipients(shop.scope) == ["jo@example.net"] * 2
+
+
+def test_both_ports_show_a_renewed_certificate(settings: Settings, app: Flask, tmp_path: Path) -> None:
+    """Without a restart."""
+    del app
+    chain, key = make_certificate(tmp_path, serial=1)
+    here = replace(settings, submission_certificate=str(chain), submission_key=str(key))
+    with handing(here) as service:
+        assert service.ports.tls is not None
+        found = [shown_at_once(service.ports.tls, None)]
+        make_certificate(tmp_path, serial=2)
+        service.loop.call_soon_threadsafe(service.service.renew_certificate)
+        with closing(after_starttls(service.ports.starttls or 0)) as client:
+            found.append(shown(client.sock))
+        found.append(shown_at_once(service.ports.tls, HOST))
+    assert found == [1, 2, 2]
 
 
 def _by_name(trust: ssl.SSLContext) -> ssl.SSLContext:
