@@ -22,7 +22,7 @@ from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
 from posthouse.tenants.accounts.queries import own_tenant
 from posthouse.tenants.accounts.services import set_state
-from posthouse.tenants.quotas.allowances import set_contacts, set_weight
+from posthouse.tenants.quotas.allowances import set_contacts, set_plan, set_weight
 from posthouse.tenants.quotas.services import set_allowance
 
 PERIODS = ("month", "day", "hour")
@@ -156,6 +156,7 @@ def _allow(scope: Scope, plan: PlanCard) -> None:
         set_allowance(scope, layer="tenant", owner_id=scope.tenant, period=period, allowed=number)
     set_contacts(scope, plan.allowances.contacts)
     set_weight(scope, plan.weight)
+    set_plan(scope, plan.id)
 
 
 def locked(scope: Scope) -> TenantSubscription | None:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from posthouse.inbound.boxes.cards import BoxTrouble, Place
 from posthouse.inbound.boxes.imap import ImapVisit
 from posthouse.inbound.boxes.pop3 import Pop3Visit
 from posthouse.inbound.boxes.wire import SILENCE_SECONDS, Wire
 from posthouse.platform import clock
+from posthouse.platform.trials import Step
 
 TRIAL_SECONDS = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a trial. `advice` is empty when it went well."""
-
-    name: str
-    words: str
-    advice: str = ""
-
-    @property
-    def well(self) -> bool:
-        """Whether the step went well."""
-        return not self.advice
 
 
 @contextmanager

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import socket
 import ssl
 
 from posthouse.inbound.boxes.cards import BoxTrouble, Place
-from posthouse.platform import clock
+from posthouse.platform import clock, trials
+from posthouse.platform.trials import Finding
 
 SILENCE_SECONDS = 30.0
 CHUNK = 64 * 1024
 ANSWER_BYTES = 1_000_000
-_SAYS_TURN_OFF = "If the server is your own and this is wanted, turn the check of its certificate off."
 
 
 class Wire:
@@ -114,20 +113,17 @@ _GARBAGE = "It doesn't behave like a mail server: look at host, port and encrypt
 
 
 def _of_connection(problem: OSError | UnicodeError, place: Place) -> BoxTrouble:
-    words = str(problem)
-    if isinstance(problem, socket.gaierror | UnicodeError):
-        return BoxTrouble("Name", words, f"There is no server “{place.host}”. Look for a typing mistake in its name.")
-    if isinstance(problem, TimeoutError):
-        return BoxTrouble("Port", "No answer.", "A firewall swallows the connection, or the address is wrong.")
-    if problem.errno == errno.ECONNREFUSED:
-        usual = "993 with TLS, 143 with STARTTLS" if place.protocol == "imap" else "995 with TLS, 110 with STARTTLS"
-        return BoxTrouble("Port", words, f"The machine is there, but nothing listens on port {place.port}. Usual ports: {usual}.")
-    return BoxTrouble("Port", words, "The server can't be reached from this machine: look at the network and its firewall.")
+    usual = "993 with TLS, 143 with STARTTLS" if place.protocol == "imap" else "995 with TLS, 110 with STARTTLS"
+    return _trouble(trials.of_connection(problem, host=place.host, port=place.port, usual=usual))
+
+
+def _trouble(found: Finding) -> BoxTrouble:
+    return BoxTrouble(found.step, found.words, found.advice)
 
 
 def _of_encryption(problem: OSError, place: Place) -> BoxTrouble:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        return BoxTrouble("Certificate", problem.verify_message, f"This machine doesn't trust the server's certificate. {_SAYS_TURN_OFF}")
+        return _trouble(trials.of_certificate(problem, host=place.host))
     if isinstance(problem, TimeoutError):
         return BoxTrouble("Encryption", "No answer.", "With TLS from the start the port is usually 993 or 995, with STARTTLS 143 or 110.")
     words = str(getattr(problem, "reason", "") or problem)

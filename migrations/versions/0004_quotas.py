@@ -84,6 +84,8 @@ def _standing() -> None:
         "tenant_allowance",
         sa.Column("weight", sa.Integer, nullable=False, server_default="1"),
         sa.Column("contacts", sa.BigInteger),
+        # Which plan it is that gives all this, for whoever has something by plan; null: none ever did.
+        sa.Column("plan_id", sa.BigInteger),
         sa.Column("contacts_stored", sa.BigInteger, nullable=False, server_default="0"),
         checks=[("weight", "weight BETWEEN 1 AND 1000"), ("contacts", "contacts >= 0"), ("stored", "contacts_stored >= 0")],
         grants=replace(_MADE_BY_WORK, lookup="select"),

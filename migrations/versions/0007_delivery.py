@@ -40,6 +40,7 @@ def upgrade() -> None:
     _soft_bounces()
     _warmups()
     _rates()
+    _answers()
     _ceilings()
     _mailboxes()
 
@@ -110,10 +111,12 @@ def _pools() -> None:
         sa.Column("is_default", sa.Boolean, nullable=False, server_default=sa.false()),
         # As tenants see it, who may choose it for a campaign then; empty: they may not.
         sa.Column("label", sa.Text, nullable=False, server_default=""),
+        # Whose a dedicated pool is, once it is chosen for a tenant.
+        sa.Column("for_tenant_id", sa.BigInteger),
         unique=[("stream", "pool_id")],
         checks=[_STREAM],
         indexes=[Index(("stream",), unique=True, where="is_default", name="uq_reseller_pool_default")],
-        grants=Grants(app="select, update (label)", worker="select, update (label)", operator=EVERYTHING),
+        grants=Grants(app="select, update (label, for_tenant_id)", worker="select, update (label, for_tenant_id)", operator=EVERYTHING),
     )
     reseller_table(
         "pool_rule",
@@ -121,6 +124,15 @@ def _pools() -> None:
         sa.Column("domain_group", sa.Text, nullable=False),
         sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id", ondelete="CASCADE"), nullable=False),
         unique=[("stream", "domain_group")],
+        checks=[_STREAM],
+        grants=Grants(app=EVERYTHING, worker=EVERYTHING, operator=EVERYTHING),
+    )
+    reseller_table(
+        "plan_pool",
+        sa.Column("plan_id", sa.BigInteger, nullable=False),
+        sa.Column("stream", sa.Text, nullable=False),
+        sa.Column("pool_id", sa.BigInteger, sa.ForeignKey("pool.id", ondelete="CASCADE"), nullable=False),
+        unique=[("plan_id", "stream")],
         checks=[_STREAM],
         grants=Grants(app=EVERYTHING, worker=EVERYTHING, operator=EVERYTHING),
     )
@@ -604,6 +616,33 @@ def _rates() -> None:
     )
 
 
+def _answers() -> None:
+    """Keep what servers answered by each route for a day: how often, minute by minute, and in which words they put off or refused."""
+    counts = ("sent", "deferred", "refused", "lost")
+    platform_table(
+        "route_tally",
+        _of_route(),
+        sa.Column("minute", _WHEN, nullable=False, primary_key=True),
+        *(sa.Column(name, sa.Integer, nullable=False) for name in counts),
+        grants=Grants(worker=EVERYTHING, operator="select"),
+        with_id=False,
+        storage="fillfactor = 50",
+    )
+    platform_table(
+        "route_reply",
+        *_part(),
+        sa.Column("code", sa.SmallInteger, nullable=False, primary_key=True),
+        sa.Column("shape", sa.Text, nullable=False, primary_key=True),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("first_at", _WHEN, nullable=False),
+        sa.Column("last_at", _WHEN, nullable=False),
+        grants=Grants(worker=EVERYTHING, operator="select"),
+        with_id=False,
+        storage="fillfactor = 50",
+    )
+
+
 def _ceilings() -> None:
     """Let forecasts ask what a pool's live routes may do, without names, sign-ins or whose mail it was."""
     lookup_function(
@@ -674,7 +713,7 @@ def downgrade() -> None:
     """Drop what this revision names."""
     drop_tables("mailbox_domain", "mailbox_group")
     op.execute("DROP FUNCTION sending_pool_routes(bigint, timestamptz)")
-    drop_tables("route_use", "route_hold", "route_spent", "route_limit")
+    drop_tables("route_reply", "route_tally", "route_use", "route_hold", "route_spent", "route_limit")
     drop_tables("warmup_hold", "warmup_day", "warmup")
     op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")
     op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz)")
@@ -688,4 +727,4 @@ def downgrade() -> None:
     drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "tenant_day", "tenant_tally", "message_event", "message")
     op.execute("DROP FUNCTION message_events_tallied()")
     op.execute("DROP FUNCTION message_arrived()")
-    drop_tables("tenant_pool", "pool_rule", "reseller_pool", "route", "pool")
+    drop_tables("tenant_pool", "plan_pool", "pool_rule", "reseller_pool", "route", "pool")

@@ -23,6 +23,7 @@ from posthouse.sending.delivery.turns import Hold
 from posthouse.sending.mailboxes.queries import groups_of
 from posthouse.sending.mailboxes.rules import OTHER
 from posthouse.sending.messages.events import MessagesFailed
+from posthouse.sending.pools.choices import usual_sql
 from posthouse.sending.rates.room import Room, look
 from posthouse.sending.standing import rules as standing
 from posthouse.sending.standing.rules import SLOW_GAP, SLOW_MESSAGES, Grade
@@ -41,12 +42,11 @@ LOOK_AGAIN = timedelta(seconds=15)
 RATE_LOOK_AGAIN = timedelta(seconds=60)
 MAY_SEND = ("active", "grace")
 
+_USUAL = ", ".join(usual_sql(tenant="%(tenant)s", reseller="%(reseller)s", stream="%(stream)s"))
 # All that stands around a claim, and the lease's id, in one round trip.
 _STANDING = (
     "SELECT (SELECT state FROM tenant WHERE reseller_id = %(reseller)s AND id = %(tenant)s) AS state, posthouse_id() AS lease_id,"
-    " coalesce((SELECT t.pool_id FROM tenant_pool t JOIN reseller_pool g ON g.pool_id = t.pool_id AND g.stream = t.stream"
-    " AND g.reseller_id = %(reseller)s WHERE t.tenant_id = %(tenant)s AND t.stream = %(stream)s), (SELECT pool_id FROM reseller_pool"
-    " WHERE reseller_id = %(reseller)s AND stream = %(stream)s AND is_default)) AS pool_id,"
+    f" coalesce({_USUAL}) AS pool_id,"
     " (SELECT array_agg(id ORDER BY id) FROM campaign WHERE tenant_id = %(tenant)s AND state IN ('starting', 'sending', 'waiting')) AS running,"
     " (SELECT array_agg(id) FROM campaign WHERE tenant_id = %(tenant)s AND state = 'waiting') AS waiting,"
     " (SELECT array_agg(stream || ':' || grade) FROM standing WHERE reseller_id = %(reseller)s AND for_tenant_id = %(tenant)s) AS grades,"

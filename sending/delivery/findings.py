@@ -3,60 +3,33 @@
 from __future__ import annotations
 
 import errno
-import socket
 import ssl
-from dataclasses import dataclass
 
 import aiosmtplib
 
+from posthouse.platform import trials
+from posthouse.platform.trials import Finding
 from posthouse.sending.delivery.smtp import Door
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was said, what to do, and at which step it belongs where that is another than the one at work."""
-
-    words: str
-    advice: str
-    step: str = ""
-
-
-# OpenSSL's verification results, x509_vfy.h.
-_EXPIRED, _NOT_YET, _WRONG_NAME, _WRONG_ADDRESS = 10, 9, 62, 64
-_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
-_TURN_OFF = "If the server is your own and this is wanted, turn the check of its certificate off for this route."
+_PORTS = "587, 465, 2525, 25"
 
 
 def of_socket(failure: Exception, door: Door) -> Finding:
     """Explain a failure to find the server or reach its port."""
-    words = str(failure)[:300]
-    if isinstance(failure, socket.gaierror):
-        return Finding(words, f"There is no server “{door.host}”. Look for a typing mistake in its name.")
     if not isinstance(failure, OSError):
-        return Finding(words, "Choose another address to send from, or leave it empty.", "Port")
-    if failure.errno == errno.ECONNREFUSED:
-        return Finding(words, f"The machine is there, but nothing listens on port {door.port}. Usual ports: 587, 465, 2525, 25.")
+        return Finding(str(failure)[:300], "Choose another address to send from, or leave it empty.", "Port")
     if failure.errno in {errno.EADDRNOTAVAIL, errno.EINVAL}:
-        return Finding(words, f"This machine doesn't have the address {door.source_address}. Correct it, or leave it empty.")
-    return Finding(words, "The server can't be reached from this machine: look at the network and its firewall.")
+        advice = f"This machine doesn't have the address {door.source_address}. Correct it, or leave it empty."
+        return Finding(str(failure)[:300], advice, "Port")
+    return trials.of_connection(failure, host=door.host, port=door.port, usual=_PORTS)
 
 
-def of_certificate(failure: ssl.SSLError, door: Door) -> Finding:
+def of_handshake(failure: ssl.SSLError, door: Door) -> Finding:
     """Explain a failed handshake."""
-    if not isinstance(failure, ssl.SSLCertVerificationError):
-        advice = "The server doesn't speak TLS there. With STARTTLS the port is usually 587 or 25, with TLS from the start 465."
-        return Finding(str(failure.reason or failure)[:300], advice, "Encryption")
-    words = failure.verify_message[:300]
-    if failure.verify_code == _EXPIRED:
-        return Finding(words, f"The server's certificate has expired; whoever runs it must renew it. {_TURN_OFF}", "Certificate")
-    if failure.verify_code == _NOT_YET:
-        return Finding(words, "The certificate isn't valid yet: look at this machine's clock.", "Certificate")
-    if failure.verify_code in {_WRONG_NAME, _WRONG_ADDRESS}:
-        advice = f"The certificate is for another name than “{door.host}”. Use the name that it is made for. {_TURN_OFF}"
-        return Finding(words, advice, "Certificate")
-    if failure.verify_code in _UNKNOWN_AUTHORITY:
-        return Finding(words, f"The certificate is signed by nobody whom this machine trusts. {_TURN_OFF}", "Certificate")
-    return Finding(words, f"The certificate can't be accepted. {_TURN_OFF}", "Certificate")
+    if isinstance(failure, ssl.SSLCertVerificationError):
+        return trials.of_certificate(failure, host=door.host)
+    advice = "The server doesn't speak TLS there. With STARTTLS the port is usually 587 or 25, with TLS from the start 465."
+    return Finding(str(failure.reason or failure)[:300], advice, "Encryption")
 
 
 _ADVICE = {

@@ -14,7 +14,7 @@ from posthouse.sending.delivery.claiming import Claimed
 from posthouse.sending.delivery.desk import Composes
 from posthouse.sending.delivery.outlet import Known
 from posthouse.sending.delivery.ways import Way
-from posthouse.sending.pools import services as pools
+from posthouse.sending.pools import health
 from posthouse.sending.pools.queries import open_routes
 from posthouse.sending.rates import queries as limits
 from posthouse.sending.rates import services as rates
@@ -35,7 +35,7 @@ def may_probe(route_id: int) -> bool:
     """Ask whether this worker may be the one to try a route that failed, in a transaction of its own."""
     scope = system("delivery")
     with transaction(scope):
-        return pools.claim_probe(scope, route_id=route_id)
+        return health.claim_probe(scope, route_id=route_id)
 
 
 def note_use(scope: Scope, way: Way, worker: str) -> None:
@@ -47,18 +47,28 @@ def note_use(scope: Scope, way: Way, worker: str) -> None:
         rates.note_use(scope, route_id=way.login.card.id, worker=worker, connections=way.channels)
 
 
+def note_answers(scope: Scope, way: Way) -> None:
+    """Write down what servers answered since the last note."""
+    route_id = way.login.card.id
+    (sent, deferred, refused, lost), words = way.tally.take()
+    if sent or deferred or refused or lost:
+        health.note_answers(scope, route_id=route_id, sent=sent, deferred=deferred, refused=refused, lost=lost)
+    for (group, code, shape), said in sorted(words.items()):
+        health.note_wording(scope, route_id=route_id, group=group, code=code, shape=shape, text=said.text, count=said.count)
+
+
 def note_way(scope: Scope, way: Way) -> None:
     """Write down how a route does, what of it rests, and what rests no more."""
     route_id = way.login.card.id
     if way.pace < way.login.card.pace:
-        pools.note_pace(scope, route_id=route_id, pace=way.pace)
+        health.note_pace(scope, route_id=route_id, pace=way.pace)
     if way.trouble:
         detail, way.trouble, way.well = way.trouble, "", False
         pause = max(0.0, way.rests_until - clock.monotonic())
-        pools.note_trouble(scope, route_id=route_id, failures=way.failures, pause_seconds=pause, detail=detail)
+        health.note_trouble(scope, route_id=route_id, failures=way.failures, pause_seconds=pause, detail=detail)
     elif way.well:
         way.well = False
-        pools.note_well(scope, route_id=route_id)
+        health.note_well(scope, route_id=route_id)
     rests, now, monotonic = way.rests(), clock.now(), clock.monotonic()
     for group, rest in sorted(rests.items()):
         if abs(way.noted.get(group, 0.0) - monotonic - rest.seconds) < SAME_SECONDS:

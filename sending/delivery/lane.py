@@ -87,6 +87,8 @@ class LaneWorker:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await asyncio.gather(*(outlet.close() for outlet in self._outlets.values()))
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                await self._in_thread(self._note_end)
 
     def _heed(self) -> None:
         stopping.asked.set()
@@ -265,11 +267,20 @@ class LaneWorker:
             tried, self._tried = self._tried, Counter()
             for pool_id, messages in tried.items():
                 paces.note(scope, pool_id=pool_id, messages=messages)
-            # In one order by all workers, so that no two can wait for each other.
-            ways = [way for outlet in list(self._outlets.values()) for way in outlet.ways]
-            for way in sorted(ways, key=lambda one: one.login.card.id):
-                keeping.note_way(scope, way)
-                keeping.note_use(scope, way, f"{self._place.host}:{self._place.worker}")
+            self._note_ways(scope)
+
+    def _note_ways(self, scope: Scope) -> None:
+        # In one order by all workers, so that no two can wait for each other.
+        ways = [way for outlet in list(self._outlets.values()) for way in outlet.ways]
+        for way in sorted(ways, key=lambda one: one.login.card.id):
+            keeping.note_way(scope, way)
+            keeping.note_use(scope, way, f"{self._place.host}:{self._place.worker}")
+            keeping.note_answers(scope, way)
+
+    def _note_end(self) -> None:
+        scope = system("delivery")
+        with transaction(scope):
+            self._note_ways(scope)
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
         """Run database work beside the loop, with an application context and so a session of its own."""

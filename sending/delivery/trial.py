@@ -15,25 +15,12 @@ from dataclasses import dataclass, field
 
 import aiosmtplib
 
-from posthouse.sending.delivery.findings import Finding, of_answer, of_certificate, of_socket
+from posthouse.platform.trials import SILENT_PORT, Finding, Step
+from posthouse.sending.delivery.findings import of_answer, of_handshake, of_socket
 from posthouse.sending.delivery.smtp import Door, context
 
 STEP_SECONDS = 8.0
 WHOLE_SECONDS = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step and what came of it. `words`: what the server or the system said; `advice`: what to do, empty when it went well."""
-
-    name: str
-    words: str
-    advice: str = ""
-
-    @property
-    def well(self) -> bool:
-        """Whether the step went well."""
-        return not self.advice
 
 
 @dataclass(slots=True)
@@ -63,7 +50,7 @@ class _Over(Exception):
 
 
 _SILENT = {
-    "Port": "A firewall swallows the connection, or the address is wrong. Many hosts block port 25 outwards: try 587 or 2525.",
+    "Port": f"{SILENT_PORT} Many hosts block port 25 outwards: try 587 or 2525.",
     "Greeting": "Something listens there but doesn't greet. With TLS from the start the port is usually 465, with STARTTLS 587.",
     "Name": "The name servers of this machine don't answer.",
 }
@@ -203,7 +190,7 @@ def _of_encryption(failure: Exception, door: Door) -> Finding:
     cause: BaseException | None = failure
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            return of_certificate(cause, door)
+            return of_handshake(cause, door)
         cause = cause.__cause__ or cause.__context__
     return of_answer(failure, "starttls")
 

@@ -13,6 +13,7 @@ from posthouse.sending.delivery.channel import Pace
 from posthouse.sending.delivery.conversation import Verdict
 from posthouse.sending.delivery.meter import Aside, Meter, meters
 from posthouse.sending.delivery.retry import route_pause_seconds
+from posthouse.sending.delivery.tally import Tally
 from posthouse.sending.delivery.wire import Reply
 from posthouse.sending.mailboxes.rules import OTHER
 from posthouse.sending.pools.queries import RouteLogin
@@ -56,6 +57,7 @@ class Way:
     users: Counter[str] = field(default_factory=Counter)  # connections that have letters for a provider in hand
     channels: int = 0  # open connections
     said: tuple[int, float] = (0, 0.0)  # how many of them were written down, and when
+    tally: Tally = field(default_factory=Tally)
     noted: dict[str, float] = field(default_factory=dict)  # what is written down as resting, and until when
     asking: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -123,6 +125,7 @@ class Way:
 
     def hear(self, group: str, verdict: Verdict, reply: Reply) -> None:
         """Learn from an answer how a provider bears this route."""
+        self.tally.note(group, verdict, reply)
         if group == OTHER:
             return
         if (resting := self.backoffs.get(group)) is not None:

@@ -52,8 +52,36 @@ class Route(PlatformRow):
     pace: Mapped[int] = mapped_column(server_default="2")
 
 
+class RouteTally(Model):
+    """What servers answered by a route in a minute; `lost`: the connection broke before the answer."""
+
+    __tablename__ = "route_tally"
+
+    route_id: Mapped[BigId] = mapped_column(ForeignKey("route.id", ondelete="CASCADE"), primary_key=True)
+    minute: Mapped[Stamp] = mapped_column(primary_key=True)
+    sent: Mapped[int]
+    deferred: Mapped[int]
+    refused: Mapped[int]
+    lost: Mapped[int]
+
+
+class RouteReply(Model):
+    """One wording by which servers put off or refused messages by a route; `shape` is what of it stays the same each time."""
+
+    __tablename__ = "route_reply"
+
+    route_id: Mapped[BigId] = mapped_column(ForeignKey("route.id", ondelete="CASCADE"), primary_key=True)
+    domain_group: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[int] = mapped_column(primary_key=True)
+    shape: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    count: Mapped[int]
+    first_at: Mapped[Stamp]
+    last_at: Mapped[Stamp]
+
+
 class ResellerPool(ResellerRow):
-    """A pool that a reseller's tenants may use for a stream."""
+    """A pool that a reseller's tenants may use for a stream; a dedicated one is `for_tenant_id`'s alone, once it was chosen for it."""
 
     __tablename__ = "reseller_pool"
 
@@ -61,6 +89,7 @@ class ResellerPool(ResellerRow):
     stream: Mapped[str]
     is_default: Mapped[bool]
     label: Mapped[str] = mapped_column(server_default="")
+    for_tenant_id: Mapped[BigId | None]
 
 
 class PoolRule(ResellerRow):
@@ -73,8 +102,18 @@ class PoolRule(ResellerRow):
     pool_id: Mapped[BigId] = mapped_column(ForeignKey("pool.id"))
 
 
+class PlanPool(ResellerRow):
+    """The pool for a stream of the tenants that have a plan, unless another was chosen for one of them."""
+
+    __tablename__ = "plan_pool"
+
+    plan_id: Mapped[BigId]
+    stream: Mapped[str]
+    pool_id: Mapped[BigId] = mapped_column(ForeignKey("pool.id"))
+
+
 class TenantPool(Model):
-    """The pool that a tenant uses for a stream; without a row it is the reseller's default."""
+    """The pool that a tenant uses for a stream; without a row it is its plan's, else the reseller's default."""
 
     __tablename__ = "tenant_pool"
 

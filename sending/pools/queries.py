@@ -14,6 +14,7 @@ from posthouse.platform.errors import missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
 from posthouse.sending.pools import permissions, rules
+from posthouse.sending.pools.choices import usual_pool
 from posthouse.sending.pools.models import Pool, PoolRule, ResellerPool, Route, TenantPool
 
 
@@ -58,12 +59,16 @@ class RouteCard:
 
 @dataclass(frozen=True, slots=True)
 class GrantCard:
-    """A reseller's leave to use a pool for a stream; `default`: its tenants use it unless another was chosen for them."""
+    """A reseller's leave to use a pool for a stream; `default`: its tenants use it unless another was chosen for them.
+
+    `for_tenant_id`: whose a dedicated pool is; None: it is a shared one, or nobody's yet.
+    """
 
     reseller_id: int
     stream: str
     default: bool
     label: str = ""
+    for_tenant_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +128,6 @@ _KNOWN = (
     Route.last_sent_at,
     Route.pace,
 )
-_POOL_OF = sa.text(
-    "SELECT coalesce((SELECT t.pool_id FROM tenant_pool t JOIN reseller_pool g ON g.pool_id = t.pool_id"
-    " AND g.stream = t.stream AND g.reseller_id = :reseller WHERE t.tenant_id = :tenant AND t.stream = :stream),"
-    " (SELECT pool_id FROM reseller_pool WHERE reseller_id = :reseller AND stream = :stream AND is_default))"
-)
 
 
 def list_pools(scope: Scope) -> list[PoolCard]:
@@ -156,9 +156,9 @@ def list_pools(scope: Scope) -> list[PoolCard]:
 
 def _grants(scope: Scope, pool_id: int) -> tuple[GrantCard, ...]:
     query = sa.select(ResellerPool.reseller_id, ResellerPool.stream, ResellerPool.is_default, ResellerPool.label)
-    query = query.where(ResellerPool.pool_id == pool_id)
+    query = query.add_columns(ResellerPool.for_tenant_id).where(ResellerPool.pool_id == pool_id)
     rows = session(scope).execute(query.order_by(ResellerPool.reseller_id, ResellerPool.stream))
-    return tuple(GrantCard(row.reseller_id, row.stream, row.is_default, row.label) for row in rows)
+    return tuple(GrantCard(*row) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +194,14 @@ def list_rules(scope: Scope) -> list[RuleCard]:
 
 
 def chosen_pool(scope: Scope, *, stream: str) -> int | None:
-    """Return the pool that was chosen for the tenant's stream; None: the reseller's default holds."""
+    """Return the pool that was chosen for the tenant's stream; None: its plan's or the reseller's default holds."""
     query = sa.select(TenantPool.pool_id).where(TenantPool.tenant_id == scope.tenant, TenantPool.stream == stream)
     return session(scope).execute(query).scalar_one_or_none()
 
 
 def pool_of_tenant(scope: Scope, *, stream: str) -> int | None:
     """Return the pool that the tenant's messages of a stream go through; None when nobody gave it one."""
-    values = {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream}
-    found: int | None = session(scope).execute(_POOL_OF, values).scalar_one()
-    return found
+    return usual_pool(scope, stream=stream).pool_id
 
 
 def open_routes(scope: Scope, *, pool_id: int) -> list[RouteLogin]:

@@ -6,11 +6,13 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypedDict
 
 from posthouse.platform.errors import Invalid
 
 STREAMS = ("marketing", "transactional")
+ANSWERS_KEPT = timedelta(hours=24)
 TLS_MODES = ("starttls", "tls", "none")
 MOST_WAYS = 100
 # RFC 5322 section 2.2: a field's name is printable US-ASCII without the colon; a line holds at most 998 octets.
@@ -182,3 +184,17 @@ def _on_way(draft: Draft, way: str, by: str) -> Draft:
 
 def _wrong(field: str, sentence: str) -> Invalid:
     return Invalid("route_malformed", sentence, field=field)
+
+
+_LOCAL_PART = re.compile(r"[^\s<>()\[\]\"',;:]+@(?=[\w.-])")
+_CHANGING = re.compile(r"(?=[\w./:+=-]*\d)[\w./:+=-]+")
+
+
+def masked(text: str) -> str:
+    """Return a server's words without anybody's address: what stands before an @ is left out. At most 300 characters."""
+    return _LOCAL_PART.sub("…@", text[:2_000])[:300]
+
+
+def shape(text: str) -> str:
+    """Return what is the same each time that a server says this: numbers and ids, which change, are put as #. At most 120 characters."""
+    return _CHANGING.sub("#", text).lower()[:120]

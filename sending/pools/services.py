@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import timedelta
 from typing import Unpack
 
 import sqlalchemy as sa
@@ -16,11 +15,19 @@ from posthouse.platform.errors import Conflict, Invalid, missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending.pools import permissions, rules
-from posthouse.sending.pools.models import Pool, PoolRule, ResellerPool, Route, TenantPool
+from posthouse.sending.pools.models import PlanPool, Pool, PoolRule, ResellerPool, Route, TenantPool
 from posthouse.sending.pools.rules import STREAMS, RouteValues
 
 FULL_PACE = 2
-PROBE = timedelta(seconds=3)
+DEDICATED = "dedicated"
+_DEDICATE = sa.text(
+    "UPDATE reseller_pool SET for_tenant_id = :tenant WHERE reseller_id = :reseller AND pool_id = :pool"
+    " AND coalesce(for_tenant_id, :tenant) = :tenant RETURNING id"
+)
+_RELEASE = sa.text(
+    "UPDATE reseller_pool g SET for_tenant_id = NULL WHERE g.reseller_id = :reseller AND g.for_tenant_id = :tenant"
+    " AND NOT EXISTS (SELECT 1 FROM tenant_pool t WHERE t.tenant_id = :tenant AND t.pool_id = g.pool_id)"
+)
 
 
 def create_pool(scope: Scope, *, name: str, kind: str = "shared") -> int:
@@ -127,8 +134,15 @@ def grant_pool(scope: Scope, *, pool_id: int, reseller_id: int, stream: str, def
     require(scope, permissions.MANAGE)
     _check_stream(stream)
     live = session(scope)
-    if live.get(Pool, pool_id) is None:
+    pool = live.get(Pool, pool_id, with_for_update=True)
+    if pool is None:
         raise missing("pool")
+    granted = live.execute(sa.select(ResellerPool.reseller_id, ResellerPool.for_tenant_id).where(ResellerPool.pool_id == pool_id)).all()
+    if pool.kind == DEDICATED and (default or any(row.reseller_id != reseller_id for row in granted)):
+        raise Conflict(
+            "pool_dedicated",
+            f"“{pool.name}” is for one tenant: it is granted to one reseller, who chooses the tenant, and is nobody’s default.",
+        )
     if default:
         live.execute(
             sa.update(ResellerPool)
@@ -136,6 +150,7 @@ def grant_pool(scope: Scope, *, pool_id: int, reseller_id: int, stream: str, def
             .values(is_default=False)
         )
     values = {"reseller_id": reseller_id, "pool_id": pool_id, "stream": stream, "is_default": default}
+    values["for_tenant_id"] = granted[0].for_tenant_id if granted and pool.kind == DEDICATED else None
     statement = insert(ResellerPool).values(values)
     live.execute(statement.on_conflict_do_update(index_elements=["reseller_id", "stream", "pool_id"], set_={"is_default": default}))
     audit.record(scope, verb="pool.granted", subject="pool", subject_id=pool_id, reseller=reseller_id, stream=stream, default=default)
@@ -155,6 +170,8 @@ def offer_pool(scope: Scope, *, pool_id: int, stream: str, label: str) -> None:
     require(scope, permissions.OFFER)
     _check_stream(stream)
     name = label.strip()
+    if name:
+        _require_shared(scope, pool_id)
     if len(name) > 60:
         raise Invalid("label_malformed", "The name has at most 60 characters.", field="label")
     where = (ResellerPool.reseller_id == scope.reseller, ResellerPool.stream == stream, ResellerPool.pool_id == pool_id)
@@ -174,9 +191,25 @@ def set_rule(scope: Scope, *, stream: str, group: str, pool_id: int | None) -> N
     )
     if pool_id is not None:
         _require_granted(scope, pool_id, stream)
+        _require_shared(scope, pool_id)
         live.add(PoolRule(stream=stream, domain_group=group, pool_id=pool_id))
         live.flush()
     audit.record(scope, verb="pool.rule_set", subject="pool", subject_id=pool_id, stream=stream, group=group)
+
+
+def set_plan_pool(scope: Scope, *, plan_id: int, stream: str, pool_id: int | None) -> None:
+    """Say by which pool a stream of a plan's tenants leaves, from now on; None: by the reseller's default. Raises: Invalid, Missing."""
+    require(scope, permissions.OFFER)
+    _check_stream(stream)
+    live = session(scope)
+    where = (PlanPool.reseller_id == scope.reseller, PlanPool.plan_id == plan_id, PlanPool.stream == stream)
+    live.execute(sa.delete(PlanPool).where(*where))
+    if pool_id is not None:
+        _require_granted(scope, pool_id, stream)
+        _require_shared(scope, pool_id)
+        live.add(PlanPool(plan_id=plan_id, stream=stream, pool_id=pool_id))
+        live.flush()
+    audit.record(scope, verb="pool.plan_set", subject="plan", subject_id=plan_id, stream=stream, pool=pool_id)
 
 
 def delete_pool(scope: Scope, *, pool_id: int) -> None:
@@ -211,50 +244,40 @@ def _require_granted(scope: Scope, pool_id: int, stream: str) -> None:
         raise missing("pool")
 
 
+def _require_shared(scope: Scope, pool_id: int) -> None:
+    row = session(scope).get(Pool, pool_id)
+    if row is not None and row.kind == DEDICATED:
+        raise Conflict("pool_dedicated", f"“{row.name}” is for one tenant. Choose it at that tenant’s page.")
+
+
 def choose_pool(scope: Scope, *, stream: str, pool_id: int | None) -> None:
-    """Choose the tenant's pool for a stream among those granted to its reseller; None is the reseller's default. Raises: Missing."""
+    """Choose the tenant's pool for a stream among those granted to its reseller; None is its plan's, else the reseller's default.
+
+    A dedicated pool is the tenant's alone as long as it is chosen for one of its streams. Raises: Conflict, Missing.
+    """
     require(scope, permissions.CHOOSE)
     _check_stream(stream)
     live = session(scope)
     live.execute(sa.delete(TenantPool).where(TenantPool.tenant_id == scope.tenant, TenantPool.stream == stream))
-    if pool_id is None:
-        return
-    _require_granted(scope, pool_id, stream)
-    live.add(TenantPool(stream=stream, pool_id=pool_id))
+    if pool_id is not None:
+        _require_granted(scope, pool_id, stream)
+        live.add(TenantPool(stream=stream, pool_id=pool_id))
+        live.flush()
+        _dedicate(scope, pool_id)
+    live.execute(_RELEASE, {"tenant": scope.tenant, "reseller": scope.reseller})
     audit.record(scope, verb="pool.chosen", subject="pool", subject_id=pool_id, stream=stream)
+
+
+def _dedicate(scope: Scope, pool_id: int) -> None:
+    """Make a dedicated pool the tenant's. Raises: Conflict where it is another's."""
+    pool = session(scope).get(Pool, pool_id)
+    if pool is None or pool.kind != DEDICATED:
+        return
+    values = {"tenant": scope.tenant, "reseller": scope.reseller, "pool": pool_id}
+    if session(scope).execute(_DEDICATE, values).first() is None:
+        raise Conflict("pool_dedicated", f"“{pool.name}” is another tenant’s alone. Choose another pool, or ask for one more.")
 
 
 def _check_stream(stream: str) -> None:
     if stream not in STREAMS:
         raise Invalid("no_such_stream", "A stream is marketing or transactional.", field="stream")
-
-
-def note_trouble(scope: Scope, *, route_id: int, failures: int, pause_seconds: float, detail: str) -> None:
-    """Note that a route can't be used for a while, and why. For workers."""
-    now = clock.now()
-    session(scope).execute(
-        sa.update(Route)
-        .where(Route.id == route_id)
-        .values(failures=failures, parked_until=now + timedelta(seconds=pause_seconds), last_error=detail[:300], last_error_at=now)
-    )
-
-
-def note_pace(scope: Scope, *, route_id: int, pace: int) -> None:
-    """Note that a route's server doesn't bear more than this pace; editing the route forgets it. For workers; may be repeated."""
-    session(scope).execute(sa.update(Route).where(Route.id == route_id, Route.pace > pace).values(pace=pace))
-
-
-def note_well(scope: Scope, *, route_id: int) -> None:
-    """Note that a route takes mail. For workers."""
-    session(scope).execute(sa.update(Route).where(Route.id == route_id).values(failures=0, parked_until=None, last_sent_at=clock.now()))
-
-
-def claim_probe(scope: Scope, *, route_id: int) -> bool:
-    """Say whether the caller alone may try a route that failed, for some seconds; the others let it rest meanwhile. For workers."""
-    now = clock.now()
-    statement = (
-        sa.update(Route)
-        .where(Route.id == route_id, sa.or_(Route.parked_until.is_(None), Route.parked_until <= now))
-        .values(parked_until=now + PROBE)
-    )
-    return bool(session(scope).execute(statement.returning(Route.id)).first())

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 
 from posthouse.platform import audit, clock
 from posthouse.platform.db import session
-from posthouse.platform.errors import missing
+from posthouse.platform.errors import Conflict, missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending.mailboxes.queries import groups_of
 from posthouse.sending.pools import permissions
 from posthouse.sending.pools.models import Pool, Route
+from posthouse.sending.pools.services import DEDICATED
 from posthouse.sending.warmup import rules
 from posthouse.sending.warmup.models import Warmup
 from posthouse.sending.warmup.rules import Stage
@@ -101,13 +102,16 @@ def end(scope: Scope, *, route_id: int) -> None:
 
 
 def set_overflow(scope: Scope, *, pool_id: int, overflow_pool_id: int | None) -> None:
-    """Say where mail of a pool goes when all its routes have sent their stage; None: it waits for the next day. Raises: Missing."""
+    """Say where mail of a pool goes when all its routes have sent their stage; None: it waits for the next day. Raises: Conflict, Missing."""
     require(scope, permissions.MANAGE)
     row = session(scope).get(Pool, pool_id)
     if row is None or (
         overflow_pool_id is not None and (overflow_pool_id == pool_id or session(scope).get(Pool, overflow_pool_id) is None)
     ):
         raise missing("pool")
+    over = session(scope).get(Pool, overflow_pool_id) if overflow_pool_id is not None else None
+    if over is not None and over.kind == DEDICATED:
+        raise Conflict("pool_dedicated", f"“{over.name}” is for one tenant: other tenants’ mail can’t overflow into it.")
     row.overflow_pool_id = overflow_pool_id
     audit.record(scope, verb="pool.overflow_set", subject="pool", subject_id=pool_id, overflow=overflow_pool_id)
 

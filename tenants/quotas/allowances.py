@@ -68,6 +68,17 @@ def weight(scope: Scope) -> int:
     return session(scope).scalar(sa.select(TenantAllowance.weight)) or 1
 
 
+def set_plan(scope: Scope, plan_id: int) -> None:
+    """Note which plan gives the tenant what it has, for those who give something by plan. May be repeated."""
+    require(scope, permissions.SET)
+    _locked(scope).plan_id = plan_id
+
+
+def plan_of(scope: Scope) -> int | None:
+    """Return the plan that the tenant has, None where it never had one."""
+    return session(scope).scalar(sa.select(TenantAllowance.plan_id))
+
+
 def contacts(scope: Scope) -> ContactsCard:
     """Return how many contacts the tenant keeps and may keep; nothing is counted for it."""
     require(scope, permissions.READ)

@@ -109,4 +109,5 @@ class TenantAllowance(_OfTenant, Model):
 
     weight: Mapped[int] = mapped_column(server_default="1")
     contacts: Mapped[BigId | None]
+    plan_id: Mapped[BigId | None]
     contacts_stored: Mapped[BigId] = mapped_column(server_default="0")

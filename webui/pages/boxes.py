@@ -10,10 +10,11 @@ from werkzeug.wrappers import Response
 
 from posthouse.inbound.boxes import queries, services
 from posthouse.inbound.boxes.rules import AFTERWARDS, ENCRYPTIONS, PROTOCOLS, Draft
-from posthouse.inbound.boxes.visits import Step, try_place
+from posthouse.inbound.boxes.visits import try_place
 from posthouse.inbound.permissions import MANAGE_BOXES
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
+from posthouse.platform.trials import Step
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page

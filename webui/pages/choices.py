@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, url_for
 from werkzeug.wrappers import Response
 
 from posthouse.platform.db import transaction
-from posthouse.platform.errors import AppError, Invalid
+from posthouse.platform.errors import AppError, Conflict, Invalid
 from posthouse.platform.permissions import holds
 from posthouse.platform.scope import Scope, for_tenant
 from posthouse.sending.mailboxes import queries as mailboxes
@@ -18,7 +18,8 @@ from posthouse.tenants import permissions as tenant_permissions
 from posthouse.tenants.accounts import queries as accounts
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
-from posthouse.webui.edge.rendering import form_again, page
+from posthouse.webui.edge.rendering import form_again, page_or_part
+from posthouse.webui.pages.reseller import tenant_values
 
 blueprint = Blueprint("choices", __name__)
 
@@ -27,7 +28,7 @@ blueprint = Blueprint("choices", __name__)
 @needs(permissions.READ)
 def pools() -> Response:
     """Show the pools that the reseller's tenants send through, and who uses which."""
-    return page("reseller/pools.html", refusal=None, **_values())
+    return page_or_part("reseller/pools.html", "live", refusal=None, **_values())
 
 
 def _values() -> dict[str, Any]:
@@ -38,7 +39,12 @@ def _values() -> dict[str, Any]:
             "rules": queries.list_rules(scope),
             "group_names": {key: name for key, name in mailboxes.names(scope).items() if key != OTHER},
             "may_offer": holds(scope, permissions.OFFER),
+            "tenant_names": _names(scope),
         }
+
+
+def _names(scope: Scope) -> dict[int, str]:
+    return {one.id: one.name for one in accounts.list_tenants(scope)} if holds(scope, tenant_permissions.READ_TENANTS) else {}
 
 
 @blueprint.post("/reseller/pools/<pid('pol'):pool_id>/offer")
@@ -95,7 +101,10 @@ def for_one(tenant_id: int) -> Response:
         reason="pool chosen by the reseller",
         request_id=scope.request_id,
     )
-    with transaction(inside):
-        services.choose_pool(inside, stream=forms.text("stream"), pool_id=chosen)
+    try:
+        with transaction(inside):
+            services.choose_pool(inside, stream=forms.text("stream"), pool_id=chosen)
+    except Conflict as refusal:
+        return form_again("reseller/tenant.html", refusal, **tenant_values(tenant_id))
     flash("Saved; it holds for mail that leaves from now on.", "success")
     return redirect(url_for("reseller.tenant", tenant_id=tenant_id), 303)

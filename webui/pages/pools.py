@@ -10,7 +10,9 @@ from werkzeug.wrappers import Response
 from posthouse.platform import ids
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Invalid, Missing
-from posthouse.sending.pools import permissions, queries, services
+from posthouse.sending.mailboxes import queries as mailboxes
+from posthouse.sending.pools import live, permissions, queries, services
+from posthouse.sending.rates import queries as rates
 from posthouse.tenants.accounts import queries as accounts
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
@@ -29,7 +31,17 @@ def index() -> Response:
 def _values() -> dict[str, Any]:
     scope = visit.scope()
     with transaction(scope):
-        return {"pools": queries.list_pools(scope), "resellers": accounts.list_resellers(scope), "typed": request.form}
+        pools = queries.list_pools(scope)
+        routes = [route.id for pool in pools for route in pool.routes]
+        return {
+            "pools": pools,
+            "resellers": accounts.list_resellers(scope),
+            "typed": request.form,
+            "figures": live.figures_of(scope, routes),
+            "connections": rates.connections_of(scope, routes),
+            "holds": rates.holds_of(scope, routes),
+            "group_names": mailboxes.names(scope),
+        }
 
 
 @blueprint.post("/operator/pools")

@@ -8,10 +8,12 @@ from typing import Any
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from posthouse.billing.plans import queries as plans
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
 from posthouse.platform.permissions import holds
 from posthouse.platform.scope import Scope, for_tenant
+from posthouse.sending.pools import choices
 from posthouse.sending.pools import permissions as pool_permissions
 from posthouse.sending.pools import queries as pools
 from posthouse.sending.pools.rules import STREAMS
@@ -22,6 +24,7 @@ from posthouse.tenants.accounts.rules import TENANT_STATES, clean_name
 from posthouse.tenants.brand import rules as brand_rules
 from posthouse.tenants.brand import services as brands
 from posthouse.tenants.people import services as people
+from posthouse.tenants.quotas import allowances
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
@@ -80,16 +83,21 @@ def tenant_values(tenant_id: int) -> dict[str, Any]:
     with transaction(scope):
         found = accounts.get_tenant(scope, tenant_id)
         granted = pools.list_pools(scope) if holds(scope, pool_permissions.READ) else []
-    return {"tenant": found, "states": TENANT_STATES, "pools": granted, "chosen": _chosen(scope, tenant_id) if granted else {}}
+    return {"tenant": found, "states": TENANT_STATES, "pools": granted, **(_ways(scope, tenant_id) if granted else {"ways": {}})}
 
 
-def _chosen(scope: Scope, tenant_id: int) -> dict[str, int | None]:
-    """Return the pool by which each of the tenant's streams leaves."""
+def _ways(scope: Scope, tenant_id: int) -> dict[str, Any]:
+    """Return by which pool each of the tenant's streams leaves, why, and its plan's name."""
     inside = for_tenant(
         reseller_id=scope.reseller, tenant_id=tenant_id, actor=scope.actor, reason="looked at by the reseller", request_id=scope.request_id
     )
     with transaction(inside):
-        return {stream: pools.chosen_pool(inside, stream=stream) for stream in STREAMS}
+        ways = {stream: choices.usual_pool(inside, stream=stream) for stream in STREAMS}
+        plan_id = allowances.plan_of(inside)
+        chosen = {stream: pools.chosen_pool(inside, stream=stream) for stream in STREAMS}
+    with transaction(scope):
+        plan = plans.get_plan(scope, plan_id).name if plan_id is not None else ""
+    return {"ways": ways, "chosen": chosen, "plan": plan}
 
 
 @blueprint.post("/reseller/tenants/<pid('tnt'):tenant_id>/state")

@@ -17,6 +17,11 @@ from posthouse.platform.app import settings
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Invalid
 from posthouse.platform.permissions import holds
+from posthouse.platform.scope import Scope
+from posthouse.sending.pools import choices, permissions
+from posthouse.sending.pools import queries as pools
+from posthouse.sending.pools import services as pool_services
+from posthouse.sending.pools.rules import STREAMS
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
@@ -37,7 +42,15 @@ def _values() -> dict[str, Any]:
     with transaction(scope):
         account = gateway.find_account(scope) if holds(scope, STRIPE_CONNECT) else None
         hook = settings().public_url.rstrip("/") + gateway_services.HOOK_PATH.format(account=account.public_id) if account else ""
-        return {"plans": queries.list_plans(scope), "account": account, "hook": hook, "typed": request.form}
+        values = {"plans": queries.list_plans(scope), "account": account, "hook": hook, "typed": request.form}
+        seen = holds(scope, permissions.READ)
+        chosen = choices.list_plan_pools(scope) if seen else []
+        return values | {
+            "pools": [pool for pool in pools.list_pools(scope) if pool.kind == "shared"] if seen else [],
+            "plan_pools": {(one.plan_id, one.stream): one.pool_id for one in chosen},
+            "streams": STREAMS,
+            "may_offer": holds(scope, permissions.OFFER),
+        }
 
 
 @blueprint.post("/reseller/plans")
@@ -56,10 +69,13 @@ def create() -> Response:
                 messages_hour=_count("messages_hour", "Messages an hour"),
                 contacts=_count("contacts", "Contacts"),
             ),
+            weight=forms.number("weight", least=1, most=1_000, label="The weight") or 1,
             grace_days=forms.number("grace_days", least=0, most=90, label="Days of grace") or 0,
         )
         with transaction(scope):
-            services.create_plan(scope, new)
+            plan = services.create_plan(scope, new)
+            if holds(scope, permissions.OFFER):
+                _choose_pools(scope, plan.id)
     except AppError as refusal:
         return form_again("reseller/plans.html", refusal, **_values())
     flash("The plan is a draft. Offer it when it is right.", "success")
@@ -80,6 +96,28 @@ def _minor() -> int:
     ):
         raise Invalid("price_invalid", "Write the price like 19 or 19.90.", field="price")
     return int(whole) * 100 + int((cents or "0").ljust(2, "0"))
+
+
+@blueprint.post("/reseller/plans/<pid('pln'):plan_id>/pools")
+@needs(permissions.OFFER)
+def choose_pools(plan_id: int) -> Response:
+    """Say by which pools the mail of a plan's tenants leaves."""
+    scope = visit.scope()
+
+    def act() -> None:
+        with transaction(scope):
+            queries.get_plan(scope, plan_id)
+            _choose_pools(scope, plan_id)
+
+    return _change(act, "Saved; it holds for mail that leaves from now on.")
+
+
+def _choose_pools(scope: Scope, plan_id: int) -> None:
+    known = {(one.plan_id, one.stream): one.pool_id for one in choices.list_plan_pools(scope)}
+    for stream in STREAMS:
+        chosen = forms.chosen_id(f"pool_{stream}", "pol", label="a pool")
+        if chosen != known.get((plan_id, stream)):
+            pool_services.set_plan_pool(scope, plan_id=plan_id, stream=stream, pool_id=chosen)
 
 
 @blueprint.post("/reseller/plans/<pid('pln'):plan_id>/offer")

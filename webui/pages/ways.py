@@ -12,9 +12,11 @@ from werkzeug.wrappers import Response
 from posthouse.platform.app import settings
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
+from posthouse.platform.trials import Step
 from posthouse.sending.delivery import outlet
-from posthouse.sending.delivery.trial import Step, try_door
+from posthouse.sending.delivery.trial import try_door
 from posthouse.sending.mailboxes.queries import names
+from posthouse.sending.pools import live as routes_live
 from posthouse.sending.pools import permissions, queries, rules, services
 from posthouse.sending.pools.presets import Preset, presets
 from posthouse.sending.pools.rules import Draft
@@ -26,7 +28,7 @@ from posthouse.sending.warmup import rules as warmup_rules
 from posthouse.sending.warmup import services as warmup_services
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
-from posthouse.webui.edge.rendering import form_again, page
+from posthouse.webui.edge.rendering import form_again, page, page_or_part
 
 blueprint = Blueprint("ways", __name__)
 
@@ -119,7 +121,7 @@ def _as_typed() -> dict[str, Any]:
 def show(route_id: int) -> Response:
     """Show one route with its form."""
     values = values_of(route_id)
-    return page("operator/route.html", refusal=None, typed=values.pop("known"), steps=None, **values)
+    return page_or_part("operator/route.html", "live", refusal=None, typed=values.pop("known"), steps=None, **values)
 
 
 def values_of(route_id: int) -> dict[str, Any]:
@@ -135,6 +137,8 @@ def values_of(route_id: int) -> dict[str, Any]:
             "used": rates.used_of(scope, route_id=route_id, limits=limits),
             "holds": rates.holds_of(scope, [route_id]),
             "connections": rates.connections_of(scope, [route_id]).get(route_id, 0),
+            "figures": routes_live.figures_of(scope, [route_id])[route_id],
+            "replies": routes_live.replies_of(scope, route_id=route_id),
         }
     known = {name: getattr(login.card, name) for name in Draft.__dataclass_fields__ if name != "username"}
     return {

@@ -354,8 +354,11 @@ def test_another_resellers_scope_acts_on_nothing(shop, world):
 
 def test_contacts_and_weight_follow_the_plan(shop, world, at):
     """What a plan allows at any time holds with the plan, and another plan's replaces it."""
-    shop.subscribe(world.a1, shop.plan(weight=4, contacts=500))
+    plan = shop.plan(weight=4, contacts=500)
+    shop.subscribe(world.a1, plan)
     with transaction(world.a1.scope):
+        assert allowances.plan_of(world.a1.scope) == plan.id
         assert (allowances.contacts(world.a1.scope).allowed, allowances.weight(world.a1.scope)) == (500, 4)
     with transaction(world.a2.scope):
+        assert allowances.plan_of(world.a2.scope) is None
         assert (allowances.contacts(world.a2.scope).allowed, allowances.weight(world.a2.scope)) == (None, 1)

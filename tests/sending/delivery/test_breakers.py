@@ -11,8 +11,8 @@ from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
 from posthouse.sending.delivery import backoff, lane
 from posthouse.sending.delivery import ways as of_ways
+from posthouse.sending.pools import health
 from posthouse.sending.pools import queries as of_pools
-from posthouse.sending.pools import services as pools
 from posthouse.sending.rates import queries
 
 
@@ -67,11 +67,11 @@ def test_one_worker_alone_tries_a_route_that_failed(ways, world):
     """The others let it rest for some seconds more."""
     _, (route,) = ways.pool(2525)
     with transaction(world.a1.scope):
-        pools.note_trouble(world.a1.scope, route_id=route, failures=2, pause_seconds=0, detail="refused")
+        health.note_trouble(world.a1.scope, route_id=route, failures=2, pause_seconds=0, detail="refused")
     asked = []
     for _ in range(3):
         with transaction(world.a1.scope):
-            asked.append(pools.claim_probe(world.a1.scope, route_id=route))
+            asked.append(health.claim_probe(world.a1.scope, route_id=route))
     assert asked == [True, False, False]
 
 

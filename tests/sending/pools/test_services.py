@@ -4,8 +4,10 @@ import pytest
 import sqlalchemy as sa
 
 from posthouse.platform.db import session, transaction
-from posthouse.platform.errors import Forbidden, Invalid, Missing
-from posthouse.sending.pools import queries, services
+from posthouse.platform.errors import Conflict, Forbidden, Invalid, Missing
+from posthouse.sending.pools import choices, health, queries, services
+from posthouse.sending.pools.choices import UsualCard
+from posthouse.tenants.quotas import allowances
 
 
 def _pool(world, name="main", **route):
@@ -73,7 +75,7 @@ def test_a_route_that_rests_or_is_paused_says_so(world):
     pool = _pool(world)
     with transaction(world.a1.scope):
         (login,) = queries.open_routes(world.a1.scope, pool_id=pool)
-        services.note_trouble(world.a1.scope, route_id=login.card.id, failures=2, pause_seconds=60, detail="535 wrong password")
+        health.note_trouble(world.a1.scope, route_id=login.card.id, failures=2, pause_seconds=60, detail="535 wrong password")
     with transaction(world.operator):
         (route,) = queries.list_pools(world.operator)[0].routes
         assert (route.health, route.failures, route.last_error) == ("resting", 2, "535 wrong password")
@@ -137,3 +139,86 @@ def test_a_paused_pool_offers_no_routes(world):
             services.edit_pool(world.operator, pool_id=other, **wrong)
     with transaction(world.operator), pytest.raises(Missing):
         services.edit_pool(world.operator, pool_id=7, name="x", state="active")
+
+
+def _usual(place):
+    with transaction(place.scope):
+        return choices.usual_pool(place.scope, stream="marketing")
+
+
+def test_a_plan_chooses_between_a_tenants_own_pool_and_the_default(world):
+    """It counts for those that have the plan, until it is taken back; another reseller's plan of the same number changes nothing."""
+    shared, better, own = _pool(world), _pool(world, "better"), _pool(world, "own")
+    for pool in (shared, better, own):
+        _grant(world, pool, world.a, default=pool == shared)
+    _grant(world, shared, world.b, default=True)
+    for place in (world.a1, world.b1):
+        with transaction(place.scope):
+            allowances.set_plan(place.scope, 7)
+    for _ in range(2):
+        with transaction(world.a.scope):
+            services.set_plan_pool(world.a.scope, plan_id=7, stream="marketing", pool_id=better)
+    assert _usual(world.a1) == UsualCard(better, "plan")
+    assert _usual(world.a2) == UsualCard(shared, "default")
+    assert _usual(world.b1) == UsualCard(shared, "default")
+    with transaction(world.a1.scope):
+        services.choose_pool(world.a1.scope, stream="marketing", pool_id=own)
+    assert _usual(world.a1) == UsualCard(own, "tenant")
+    with transaction(world.a1.scope):
+        services.choose_pool(world.a1.scope, stream="marketing", pool_id=None)
+    with transaction(world.operator):
+        services.revoke_pool(world.operator, pool_id=better, reseller_id=world.a.id, stream="marketing")
+    assert _usual(world.a1) == UsualCard(shared, "default")
+    with transaction(world.b.scope), pytest.raises(Missing):
+        services.set_plan_pool(world.b.scope, plan_id=7, stream="marketing", pool_id=better)
+    with transaction(world.b.scope):
+        assert choices.list_plan_pools(world.b.scope) == []
+    with transaction(world.a1.scope), pytest.raises(Forbidden):
+        services.set_plan_pool(world.a1.scope, plan_id=7, stream="marketing", pool_id=shared)
+
+
+def test_a_dedicated_pool_is_one_tenants(world):
+    """One reseller's, one tenant's, nobody's default, offered to nobody; when its tenant leaves it another may have it."""
+    with transaction(world.operator):
+        pool = services.create_pool(world.operator, name="dedicated", kind="dedicated")
+        with pytest.raises(Conflict):
+            services.grant_pool(world.operator, pool_id=pool, reseller_id=world.a.id, stream="marketing", default=True)
+        for stream in ("marketing", "transactional"):
+            services.grant_pool(world.operator, pool_id=pool, reseller_id=world.a.id, stream=stream)
+        with pytest.raises(Conflict):
+            services.grant_pool(world.operator, pool_id=pool, reseller_id=world.b.id, stream="marketing")
+    with transaction(world.a.scope):
+        for refused in (
+            lambda: services.offer_pool(world.a.scope, pool_id=pool, stream="marketing", label="Mine"),
+            lambda: services.set_rule(world.a.scope, stream="marketing", group="google", pool_id=pool),
+            lambda: services.set_plan_pool(world.a.scope, plan_id=1, stream="marketing", pool_id=pool),
+        ):
+            with pytest.raises(Conflict):
+                refused()
+    with transaction(world.a1.scope):
+        services.choose_pool(world.a1.scope, stream="marketing", pool_id=pool)
+    for stream in ("marketing", "transactional"):
+        with transaction(world.a2.scope), pytest.raises(Conflict) as refusal:
+            services.choose_pool(world.a2.scope, stream=stream, pool_id=pool)
+    assert "another tenant’s alone" in refusal.value.sentence
+    assert (_of(world.a1), _of(world.a2)) == (pool, None)
+    with transaction(world.a1.scope):
+        services.choose_pool(world.a1.scope, stream="marketing", pool_id=None)
+    with transaction(world.a2.scope):
+        services.choose_pool(world.a2.scope, stream="marketing", pool_id=pool)
+    assert (_of(world.a1), _of(world.a2)) == (None, pool)
+
+
+def test_a_dedicated_pool_that_was_taken_back_and_given_again_has_one_tenant(world):
+    """An old choice counts no more once it is another tenant's."""
+    with transaction(world.operator):
+        pool = services.create_pool(world.operator, name="dedicated", kind="dedicated")
+    _grant(world, pool, world.a, default=False)
+    with transaction(world.a1.scope):
+        services.choose_pool(world.a1.scope, stream="marketing", pool_id=pool)
+    with transaction(world.operator):
+        services.revoke_pool(world.operator, pool_id=pool, reseller_id=world.a.id, stream="marketing")
+    _grant(world, pool, world.a, default=False)
+    with transaction(world.a2.scope):
+        services.choose_pool(world.a2.scope, stream="marketing", pool_id=pool)
+    assert (_of(world.a1), _of(world.a2)) == (None, pool)
