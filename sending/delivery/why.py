@@ -1,21 +1,17 @@
-"""Say of one message, in words, why it is where it is, what can be done, and when it goes on."""
+"""Say of messages, in words, why they are where they are, what can be done, and when they go on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import sqlalchemy as sa
-
-from posthouse.platform import clock
-from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
-from posthouse.sending.delivery.holds import HoldCard, list_holds
-from posthouse.sending.mailboxes.queries import groups_of, names
+from posthouse.sending.campaigns.report import RecipientCard
+from posthouse.sending.delivery.circumstances import Circumstances
+from posthouse.sending.delivery.holds import HoldCard
 from posthouse.sending.messages.erasure import ERASED
-from posthouse.sending.messages.queries import MessageCard
-from posthouse.sending.pools.queries import pool_of_tenant
+from posthouse.sending.messages.queries import MessageCard, get_messages
 from posthouse.sending.replies.rulebook import reasons
 from posthouse.sending.replies.rules import classify
 from posthouse.tenants.suppressions.queries import suppressions_of
@@ -31,19 +27,6 @@ class Why:
     until: datetime | None = None
 
 
-_CAMPAIGN = sa.text("SELECT state, state_reason, resumes_at FROM campaign WHERE tenant_id = :tenant AND id = :campaign")
-_ROUTES = sa.text(
-    "SELECT count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active') AS open,"
-    " count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active' AND coalesce(r.parked_until <= :now, true)) AS well,"
-    " count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active' AND coalesce(r.parked_until <= :now, true) AND r.failures > 0) AS tried,"
-    " min(r.parked_until) FILTER (WHERE r.parked_until > :now) AS again"
-    " FROM route r JOIN pool p ON p.id = r.pool_id WHERE r.pool_id = :pool"
-)
-# What of each route that may be tried rests: all of it, or its share for the recipient's mailbox provider.
-_RESTS = sa.text(
-    'SELECT r.id, h.domain_group, h."by", h."until" FROM route r LEFT JOIN route_hold h ON h.route_id = r.id AND h."until" > :now'
-    " AND h.domain_group IN ('', :group) WHERE r.pool_id = :pool AND r.state = 'active' AND coalesce(r.parked_until <= :now, true)"
-)
 _SUPPRESSED = {
     "soft_bounce": "Messages to this address came back too often of late.",
     "hard_bounce": "A message to this address came back before: the mailbox doesn't exist.",
@@ -65,23 +48,37 @@ _MEND = {
 
 def explain(scope: Scope, message: MessageCard) -> Why:
     """Explain the present state of one of the tenant's messages."""
+    return explain_all(scope, [message])[message.id]
+
+
+def explain_all(scope: Scope, messages: Sequence[MessageCard]) -> dict[int, Why]:
+    """Explain the present state of some of the tenant's messages, by their ids."""
+    around = Circumstances(scope, messages)
+    return {message.id: _explain(around, message) for message in messages}
+
+
+def explain_recipients(scope: Scope, cards: Sequence[RecipientCard]) -> dict[int, Why]:
+    """Explain the messages of a campaign's recipients that haven't simply arrived, by the messages' ids."""
+    asked = [one.message_id for one in cards if one.message_id is not None and (one.state != "sent" or one.bounced or one.complained)]
+    return explain_all(scope, get_messages(scope, asked)) if asked else {}
+
+
+def _explain(around: Circumstances, message: MessageCard) -> Why:
     if message.state == "queued":
-        return _waiting(scope, message)
+        return _waiting(around, message)
     if message.state == "suppressed":
-        return _suppressed(scope, message)
+        return _suppressed(around.scope, message)
     if message.state == "failed":
         return _failed(message)
     return _other(message)
 
 
-def _waiting(scope: Scope, message: MessageCard) -> Why:
-    return _by_campaign(scope, message) or _by_hold(scope, message) or _by_time(scope, message) or _by_routes(scope, message)
+def _waiting(around: Circumstances, message: MessageCard) -> Why:
+    return _by_campaign(around, message) or _by_hold(around, message) or _by_time(around, message) or _by_routes(around, message)
 
 
-def _by_campaign(scope: Scope, message: MessageCard) -> Why | None:
-    if message.campaign_id is None:
-        return None
-    row = session(scope).execute(_CAMPAIGN, {"tenant": scope.tenant, "campaign": message.campaign_id}).one_or_none()
+def _by_campaign(around: Circumstances, message: MessageCard) -> Why | None:
+    row = around.campaign(message.campaign_id) if message.campaign_id is not None else None
     if row is None or row.state in {"starting", "sending", "finished"}:
         return None
     if row.state == "waiting":
@@ -91,11 +88,11 @@ def _by_campaign(scope: Scope, message: MessageCard) -> Why | None:
     return Why(f"campaign_{row.state}", f"The campaign is {row.state}; this message will not be sent.")
 
 
-def _by_hold(scope: Scope, message: MessageCard) -> Why | None:
-    for hold in list_holds(scope):
-        if hold.stream == message.stream:
-            return Why(_hold_code(hold), hold.sentence, _HOLD_ADVICE.get(hold.by, ""), hold.resumes_at if hold.ends else None)
-    return None
+def _by_hold(around: Circumstances, message: MessageCard) -> Why | None:
+    hold = around.holds.get(message.stream)
+    if hold is None:
+        return None
+    return Why(_hold_code(hold), hold.sentence, _HOLD_ADVICE.get(hold.by, ""), hold.resumes_at if hold.ends else None)
 
 
 _HOLD_ADVICE = {
@@ -111,12 +108,13 @@ def _hold_code(hold: HoldCard) -> str:
     return f"limit_{hold.by.replace(':', '_')}" if ":" in hold.by else f"hold_{hold.by}"
 
 
-def _by_time(scope: Scope, message: MessageCard) -> Why | None:
-    if message.not_before <= clock.now():
+def _by_time(around: Circumstances, message: MessageCard) -> Why | None:
+    # What was put off because its way rested is explained by how the way does now.
+    if message.not_before <= around.now or message.reason == "way rests":
         return None
     provider, _, group = message.reason.partition(": ")
     if group and provider in {"throttled", "back-off"}:
-        return _by_provider(provider, names(scope).get(group, group), message.not_before)
+        return _by_provider(provider, around.provider_names.get(group, group), message.not_before)
     if message.reason.startswith("warm-up"):
         return Why("warm_up", "The servers that send it are new and may send only so many messages a day.", "", message.not_before)
     if not message.attempts:
@@ -129,11 +127,11 @@ def _by_time(scope: Scope, message: MessageCard) -> Why | None:
     return Why("deferred", sentence, "It is tried again by itself, with growing gaps.", message.not_before)
 
 
-def _by_routes(scope: Scope, message: MessageCard) -> Why:
-    pool_id = pool_of_tenant(scope, stream=message.stream)
+def _by_routes(around: Circumstances, message: MessageCard) -> Why:
+    pool_id = around.pool(message)
     if pool_id is None:
         return Why("hold_no_pool", "Your provider has not given you a way out yet.", _HOLD_ADVICE["no_pool"])
-    row = session(scope).execute(_ROUTES, {"pool": pool_id, "now": clock.now()}).one()
+    row = around.routes(pool_id)
     if not row.open:
         return Why("routes_paused", "Your provider's mail servers are paused.", "It goes on when your provider lets them.")
     if not row.well:
@@ -143,7 +141,7 @@ def _by_routes(scope: Scope, message: MessageCard) -> Why:
             "They are tried again by themselves.",
             row.again,
         )
-    rests = _by_rests(scope, pool_id, message)
+    rests = _by_rests(around, pool_id, message)
     if rests is not None:
         return rests
     if row.tried == row.well:
@@ -154,18 +152,15 @@ def _by_routes(scope: Scope, message: MessageCard) -> Why:
     return Why("in_line", "It is due and in line; it leaves as soon as a connection is free.")
 
 
-def _by_rests(scope: Scope, pool_id: int, message: MessageCard) -> Why | None:
+def _by_rests(around: Circumstances, pool_id: int, message: MessageCard) -> Why | None:
     """Say what of the ways out rests, where all of them do."""
-    domain = message.recipient.rpartition("@")[2].lower()
-    group = groups_of(scope, [domain], ask=False)[domain]
-    routes: dict[int, list[Any]] = {}
-    for row in session(scope).execute(_RESTS, {"pool": pool_id, "now": clock.now(), "group": group}):
-        routes.setdefault(row.id, []).extend([row] if row.by is not None else [])
+    group = around.group(message)
+    routes = around.rests(pool_id, group)
     if not routes or not all(routes.values()):
         return None
     first = min((max(rows, key=lambda row: row.until) for rows in routes.values()), key=lambda row: row.until)
     if first.domain_group:
-        return _by_provider("back-off" if first.by == "backoff" else "throttled", names(scope).get(group, group), first.until)
+        return _by_provider("back-off" if first.by == "backoff" else "throttled", around.provider_names.get(group, group), first.until)
     spell = f"this {first.by}" if first.by else "now"
     return Why("throttled", f"The mail servers have sent what they may {spell}.", "It goes on by itself.", first.until)
 

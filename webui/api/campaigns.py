@@ -7,14 +7,28 @@ from typing import Any
 from posthouse.platform import ids
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import Invalid
+from posthouse.platform.permissions import holds
 from posthouse.platform.scope import Scope
 from posthouse.sending import permissions
 from posthouse.sending.campaigns import queries, report, services
 from posthouse.sending.campaigns.services import Draft
+from posthouse.sending.delivery.why import explain_recipients
 from posthouse.sending.domains import queries as domains
 from posthouse.webui.api import cursors
 from posthouse.webui.api.edge import blueprint, number
-from posthouse.webui.api.models import Campaign, Campaigns, Domain, Domains, Link, NewCampaign, Paging, Recipient, Recipients, Report
+from posthouse.webui.api.models import (
+    Campaign,
+    Campaigns,
+    Domain,
+    Domains,
+    Link,
+    NewCampaign,
+    Paging,
+    Recipient,
+    Recipients,
+    Report,
+    reason_of,
+)
 from posthouse.webui.api.once import once
 from posthouse.webui.api.spec import answers, api
 from posthouse.webui.edge import visit
@@ -173,6 +187,7 @@ def list_recipients(campaign_id: int, query: Paging) -> Any:
     place = cursors.read(of, query.cursor)
     with transaction(scope):
         page = report.recipients(scope, campaign_id, after=int(place) if place else 0, limit=query.limit)
+        whys = explain_recipients(scope, page.cards) if holds(scope, permissions.READ_MESSAGES) else {}
     return Recipients(
         data=[
             Recipient(
@@ -181,6 +196,7 @@ def list_recipients(campaign_id: int, query: Paging) -> Any:
                 email=one.email,
                 state=one.state,
                 reason=one.reason,
+                why=reason_of(found) if (found := whys.get(one.message_id or 0)) else None,
                 opened=one.opened,
                 clicked=one.clicked,
                 unsubscribed=one.unsubscribed,

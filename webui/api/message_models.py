@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from posthouse.webui.api.models import Email, Input, Line, Output, Value
+from posthouse.webui.api.models import Email, Input, Line, Output, Reason, Value
 
 
 class NewMessage(Input):
@@ -58,15 +58,6 @@ class Accepted(Output):
 
     id: str
     state: Literal["accepted"] = "accepted"
-
-
-class Reason(Output):
-    """Why a message is where it is: a stable code, a sentence, what to do, and when it goes on."""
-
-    code: str
-    sentence: str
-    advice: str
-    until: datetime | None
 
 
 class Message(Output):

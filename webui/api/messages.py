@@ -19,8 +19,8 @@ from posthouse.sending.transactional.mime import MimeMessage, accept_mime
 from posthouse.sending.transactional.services import SingleMessage
 from posthouse.webui.api import cursors
 from posthouse.webui.api.edge import blueprint
-from posthouse.webui.api.message_models import Accepted, AcceptedMime, Event, Events, Message, MimeCopy, NewMessage, NewMime, Reason
-from posthouse.webui.api.models import Paging
+from posthouse.webui.api.message_models import Accepted, AcceptedMime, Event, Events, Message, MimeCopy, NewMessage, NewMime
+from posthouse.webui.api.models import Paging, reason_of
 from posthouse.webui.api.once import once
 from posthouse.webui.api.spec import answers, api
 from posthouse.webui.edge import visit
@@ -77,7 +77,7 @@ def get_message(message_id: int) -> Any:
     scope = visit.scope()
     with transaction(scope):
         card = queries.get_message(scope, message_id)
-        why = explain(scope, card)
+        why = reason_of(explain(scope, card))
         labels = get_labels(scope, message_id)
     return Message(
         id=ids.encode("msg", card.id),
@@ -85,7 +85,7 @@ def get_message(message_id: int) -> Any:
         stream=card.stream,
         state=card.state,
         reason=card.reason or "",
-        why=Reason(code=why.code, sentence=why.sentence, advice=why.advice, until=why.until),
+        why=why,
         attempts=card.attempts,
         created_at=card.created_at,
         settled_at=card.settled_at,

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from posthouse.sending.delivery.why import Why
+
 Value = str | int | float | bool | None
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]  # goes into a mail header: line breaks are refused, not dropped
 Name = Annotated[Line, Field(min_length=1, max_length=120)]
@@ -194,6 +196,20 @@ class Report(Output):
     links: list[Link]
 
 
+class Reason(Output):
+    """Why a message is where it is: a stable code, a sentence, what to do, and when it goes on."""
+
+    code: str
+    sentence: str
+    advice: str
+    until: datetime | None
+
+
+def reason_of(why: Why) -> Reason:
+    """Put an explanation into the form of answers."""
+    return Reason(code=why.code, sentence=why.sentence, advice=why.advice, until=why.until)
+
+
 class Recipient(Output):
     """What became of one recipient, and why."""
 
@@ -202,6 +218,7 @@ class Recipient(Output):
     email: str
     state: str
     reason: str
+    why: Reason | None = Field(description="In words, unless the message simply arrived; null too for keys that may not read messages.")
     opened: bool
     clicked: bool
     unsubscribed: bool

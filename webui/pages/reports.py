@@ -8,9 +8,11 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from posthouse.platform.db import transaction
+from posthouse.platform.permissions import holds
 from posthouse.sending import permissions
 from posthouse.sending.campaigns import queries, report
 from posthouse.sending.campaigns.rules import RUNNING, State
+from posthouse.sending.delivery.why import explain_recipients
 from posthouse.sending.forecast.queries import forecast_campaign
 from posthouse.tenants.lists import queries as lists
 from posthouse.webui.edge import forms, htmx, visit
@@ -49,8 +51,10 @@ def recipients(campaign_id: int) -> Response:
     """Show who got a campaign, who did not, and why."""
     scope = visit.scope()
     with transaction(scope):
+        found = report.recipients(scope, campaign_id, after=forms.cursor("after") or 0, limit=100)
         values: dict[str, Any] = {
             "campaign": queries.get_campaign(scope, campaign_id),
-            "page": report.recipients(scope, campaign_id, after=forms.cursor("after") or 0, limit=100),
+            "page": found,
+            "whys": explain_recipients(scope, found.cards) if holds(scope, permissions.READ_MESSAGES) else {},
         }
     return page("campaigns/recipients.html", first=not request.args.get("after"), **values)

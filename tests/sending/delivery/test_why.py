@@ -9,8 +9,9 @@ from ways import Ways
 from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
 from posthouse.sending.delivery.claiming import claim
-from posthouse.sending.delivery.why import explain
+from posthouse.sending.delivery.why import explain, explain_all
 from posthouse.sending.messages import queries
+from posthouse.sending.pools import health
 from posthouse.sending.pools import services as pools
 from posthouse.sending.rates import services as rates
 from posthouse.sending.standing import services as standings
@@ -51,7 +52,7 @@ def test_what_waits_for_a_way_out(ways, world):
     _, (route,) = ways.pool(2525)
     assert _why(world.a1).code == "in_line"
     with transaction(world.a1.scope):
-        pools.note_trouble(world.a1.scope, route_id=route, failures=1, pause_seconds=60, detail="refused")
+        health.note_trouble(world.a1.scope, route_id=route, failures=1, pause_seconds=60, detail="refused")
     found = _why(world.a1)
     assert (found.code, "can't be reached" in found.sentence) == ("routes_resting", True)
     assert found.until > clock.now()
@@ -151,9 +152,46 @@ def test_what_waits_for_limits_and_for_a_providers_patience(ways, world):
     assert (found.code, found.sentence, found.until) == ("throttled", "The mail servers have sent what they may this day.", until)
     with transaction(world.a1.scope):
         rates.end_hold(world.a1.scope, route_id=route, group="")
-        pools.note_trouble(world.a1.scope, route_id=route, failures=1, pause_seconds=-1, detail="refused")
+        health.note_trouble(world.a1.scope, route_id=route, failures=1, pause_seconds=-1, detail="refused")
     assert _why(world.a1).code == "routes_tried"
     later = clock.now() + timedelta(hours=1)
     found = _why(world.a1, reason="throttled: google", not_before=later)
     assert (found.code, found.until) == ("provider_throttled", later)
     assert "slow down" not in str(found)
+
+
+def test_what_leaves_by_a_pool_of_its_own(ways, world):
+    """The pool of the campaign, or of the provider's recipients, is what counts, however well the tenant's usual one does."""
+    ways.pool(2525)
+    other, (route,) = ways.pool(2526, default=False)
+    ways.act(pools.grant_pool, pool_id=other, reseller_id=world.a.id, stream="marketing")
+    ways.act(pools.set_route_state, route_id=route, state="paused")
+    ways.queue(world.a1, 1, domain="gmail.com")
+    made = "INSERT INTO campaign (tenant_id, name, state, pool_id, created_at) VALUES (:tenant, 'c', 'sending', :pool, :at) RETURNING id"
+    with transaction(world.a1.scope):
+        values = {"tenant": world.a1.id, "pool": other, "at": clock.now()}
+        campaign = session(world.a1.scope).execute(sa.text(made), values).scalar_one()
+    assert _why(world.a1).code == "in_line"
+    put_off = {"reason": "way rests", "not_before": clock.now() + timedelta(seconds=15)}
+    assert _why(world.a1, campaign_id=campaign, **put_off).code == "routes_paused"
+    assert _why(world.a1, campaign_id=None).code == "in_line"
+    with transaction(world.a.scope):
+        pools.set_rule(world.a.scope, stream="marketing", group="google", pool_id=other)
+    assert _why(world.a1).code == "routes_paused"
+
+
+def test_a_pages_worth_is_explained_at_once(ways, world):
+    """Each message gets the words that it gets alone."""
+    ways.pool(2525)
+    ways.queue(world.a1, 3)
+    ways.queue(world.a1, 2, domain="gmail.com")
+    with transaction(world.a1.scope):
+        live = session(world.a1.scope)
+        live.execute(
+            sa.text("UPDATE message SET state = 'failed', reason = 'mailboxfull', settled_at = :at WHERE email_norm = 'r1@x.test'"),
+            {"at": clock.now()},
+        )
+        found = queries.get_messages(world.a1.scope, list(live.execute(sa.text("SELECT id FROM message")).scalars()))
+        together = explain_all(world.a1.scope, found)
+        assert together == {one.id: explain(world.a1.scope, one) for one in found}
+    assert sorted(why.code for why in together.values()) == ["in_line"] * 4 + ["mailboxfull"]
