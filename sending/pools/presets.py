@@ -18,7 +18,8 @@ class Preset:
     """A known way out. `most_bytes`, `per_minute` and `per_day` are None where the provider names no figure.
 
     `webhook` names a report format of the inbound room, empty where bounces come back by mail only. `virtual_mta` is the
-    header that chooses one of a server's own addresses, "port" where each address has a port, else empty.
+    header that chooses one of a server's own addresses, "port" where each address has a port, else empty; `own_addresses` says what the
+    server must be told for that, and what becomes of the header.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Preset:
     headers: tuple[str, ...] = ()
     webhook: str = ""
     virtual_mta: str = ""
+    own_addresses: str = ""
     most_bytes: int | None = None
     per_minute: int | None = None
     per_day: int | None = None

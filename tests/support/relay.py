@@ -33,6 +33,7 @@ class Session:
     accepted: int = 0
     encrypted: bool = False
     resumed: bool = False
+    peer: str = ""
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Relay:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        session = Session(len(self.sessions) + 1)
+        session = Session(len(self.sessions) + 1, peer=writer.get_extra_info("peername")[0])
         self.sessions.append(session)
         try:
             await self._talk(session, reader, writer)
