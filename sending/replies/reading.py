@@ -11,7 +11,6 @@ _STATUS = re.compile(r"(?<![\d.\-/@v])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d|
 # RFC 5321 4.2.1 ends the middle digit at 5; 570 and 571 are in use for refusals nevertheless.
 _CODE = re.compile(r"(?<![\d.\-#/@:])(?<!port )([45][0-5]\d|57[01])(?=[ \-:]|$)(?!\s*(?:bytes|seconds|messages))")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,256}@[a-z0-9\-_.]{1,255}")
-_SPACES = re.compile(r"\s+")
 
 # How mail servers name the command that was answered; the last one named in a text is the one that failed.
 _STAGE = re.compile(
@@ -25,12 +24,18 @@ _STAGE = re.compile(
     r"|(?P<helo>in reply to [eh][eh]lo|after [eh][eh]lo|while performing the [eh][eh]lo|but my name was rejected)"
     r"|(?P<connect>refused to talk to me|after initial connection|but greeting failed|while receiving the initial server greeting)"
 )
+# One of these stands in whatever the pattern above can find; most texts hold none, and it is the dearest question here.
+_OF_STAGES = ("rcpt", "rejected recipient", "like recipient", "state 1", "end of data", "end of message", "final data", "after i sent")
+_OF_STAGES += ("data send", "bdat", "mail from", "mail command", "mail_from", "sender was", "like sender", "step: mail", "(mail)")
+_OF_STAGES += ("data command", "after data", ">>> data", "our data", "for text", "(data)", "helo", "ehlo", "eelo", "hhlo", "my name was")
+_OF_STAGES += ("talk to me", "initial connection", "greeting", "your message was rejected after")
 _STAGES = {stage.value: stage for stage in Stage}
 
 
 def tidy(text: str) -> str:
     """Lower the text, squeeze white space and mask addresses, so that a rule never sees somebody's name for a reason."""
-    return _ADDRESS.sub("@", _SPACES.sub(" ", text[:LONGEST_TEXT].lower().replace("’", "'"))).strip()
+    low = " ".join(text[:LONGEST_TEXT].lower().replace("’", "'").split())
+    return _ADDRESS.sub("@", low).strip() if "@" in low else low
 
 
 def find_statuses(text: str) -> list[str]:
@@ -47,7 +52,10 @@ def find_code(text: str) -> int:
 def find_stage(text: str) -> Stage:
     """The last command that the text says was answered, or UNKNOWN."""
     stage = Stage.UNKNOWN
-    for found in _STAGE.finditer(_SPACES.sub(" ", text[:LONGEST_TEXT].lower())):
+    low = " ".join(text[:LONGEST_TEXT].lower().split())
+    if not any(piece in low for piece in _OF_STAGES):
+        return stage
+    for found in _STAGE.finditer(low):
         stage = _STAGES[found.lastgroup or ""]
     return stage
 

@@ -19,7 +19,6 @@ class Rule:
     A phrase may hold ` * `: its pieces must then occur in that order. A phrase of at most four Latin letters counts only as a
     whole word, since `dul` stands in "module" and `uce` in "produce". `needs` are literal pieces of which the pattern holds
     one. `heads` are literal pieces without one of which the rule cannot apply; empty when there are none to look for.
-    `plain_heads` are those of them in ASCII: a text in ASCII can hold no others.
     """
 
     name: str
@@ -36,16 +35,13 @@ class Rule:
     pattern: re.Pattern[str] | None
     needs: tuple[str, ...]
     heads: tuple[str, ...] = ()
-    plain_heads: tuple[str, ...] = ()
 
-    def fits(self, text: str, status: str, code: int, stage: str, group: str) -> bool:
-        """Does the rule apply to a tidied text with these codes?"""
-        return self._fits_codes(status, code, stage, group) and self._fits_words(text)
+    def fits(self, text: str, forms: frozenset[str], code: int, stage: str, group: str) -> bool:
+        """Does the rule apply to a tidied text with these codes? `forms` are the `status_forms` of the enhanced one."""
+        return self._fits_codes(forms, code, stage, group) and self._fits_words(text)
 
-    def _fits_codes(self, status: str, code: int, stage: str, group: str) -> bool:
-        if self.statuses and not _status_fits(self.statuses, status):
-            return False
-        if self.unless_statuses and _status_fits(self.unless_statuses, status):
+    def _fits_codes(self, forms: frozenset[str], code: int, stage: str, group: str) -> bool:
+        if (self.statuses and self.statuses.isdisjoint(forms)) or not self.unless_statuses.isdisjoint(forms):
             return False
         if (self.codes and code not in self.codes) or (self.stages and stage not in self.stages):
             return False
@@ -84,12 +80,15 @@ def _in_order(text: str, pieces: tuple[str, ...]) -> bool:
     return True
 
 
-def _status_fits(wanted: frozenset[str], status: str) -> bool:
-    # "x.1.1" stands for 4.1.1 and 5.1.1: the class says how final it is, not why. "x.1.*" stands for any detail.
+def status_forms(status: str) -> frozenset[str]:
+    """The ways in which a rule may name an enhanced code; none for no code.
+
+    "x.1.1" stands for 4.1.1 and 5.1.1: the class says how final it is, not why. "x.1.*" stands for any detail.
+    """
     if not status:
-        return False
+        return frozenset()
     whole = f"{status[: status.rfind('.')]}.*"
-    return status in wanted or f"x{status[1:]}" in wanted or whole in wanted or f"x{whole[1:]}" in wanted
+    return frozenset((status, f"x{status[1:]}", whole, f"x{whole[1:]}"))
 
 
 @cache
@@ -137,7 +136,6 @@ def _rule(name: str, facts: dict[str, object]) -> Rule:
         pattern=re.compile(str(pattern)) if pattern else None,
         needs=needs,
         heads=heads,
-        plain_heads=tuple(head for head in heads if head.isascii()),
     )
 
 

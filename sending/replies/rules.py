@@ -3,8 +3,9 @@
 from functools import lru_cache
 
 from posthouse.sending.replies.cards import Action, Classification, Stage
+from posthouse.sending.replies.finding import index
 from posthouse.sending.replies.reading import best_status, find_code, find_stage, find_statuses, tidy
-from posthouse.sending.replies.rulebook import reasons, rules
+from posthouse.sending.replies.rulebook import reasons, status_forms
 
 
 @lru_cache(maxsize=4096)
@@ -31,21 +32,11 @@ def classify(code: int, enhanced: str | None, text: str, *, stage: str = "", dom
 def _reason(text: str, status: str, code: int, stage: str, group: str) -> tuple[str, str]:
     if not text and not status and not code:
         return "undefined", "nothing-said"
-    plain = text.isascii()
-    for rule in rules():
-        # Nearly every rule fails for want of a piece, so the pieces are looked for before anything is called.
-        if rule.heads and not _holds_one(text, rule.plain_heads if plain else rule.heads):
-            continue
-        if rule.fits(text, status, code, stage, group):
+    forms = status_forms(status)
+    for rule in index().candidates(text):
+        if rule.fits(text, forms, code, stage, group):
             return rule.reason, rule.name
     return ("onhold", "code-without-reason") if status or code else ("undefined", "nothing-known")
-
-
-def _holds_one(text: str, pieces: tuple[str, ...]) -> bool:
-    for piece in pieces:  # noqa: SIM110 - a generator costs thrice as much, some hundred times for each answer
-        if piece in text:
-            return True
-    return False
 
 
 def _class(code: int, status: str | None) -> int:
