@@ -699,4 +699,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "shape-provider": ("550 5.7.1 please send through your provider's smtp",),
     "shape-network": ("451 4.0.0 network failure on the way to mx.example.net",),
     "shape-system": ("the scanner has crashed", "error writing the message"),
+    "shape-in-time": ("This letter was tried in vain for 4 days", "The queue kept it for the longest time"),
+    "shape-sender-refused": ("550 We will not take letters or mail from this sender",),
+    "shape-recipient-refuses": ("550 The addressee refuses mail from you",),
 }
