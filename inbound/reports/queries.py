@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from posthouse.inbound.permissions import READ_INBOUND
 from posthouse.inbound.reports.models import DomainReport, DomainReportSource
-from posthouse.inbound.reports.rules import advise_dmarc, advise_tls
+from posthouse.inbound.reports.rules import advise_dmarc, advise_source, advise_tls
 from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 
 DAYS = 30
+REPORT_DAYS = 40  # a report may have begun so long before the time that is shown
 SOURCES_SHOWN = 100
 REPORTERS_SHOWN = 50
 
@@ -73,7 +74,7 @@ def reports_of(scope: Scope, *, domain: str, kind: str) -> DomainReports:
         DomainReport.kind == kind,
         DomainReport.ends_at >= clock.now() - timedelta(days=DAYS),
     )
-    days = _days(scope, *chosen)
+    days = _without_gaps(_days(scope, *chosen))
     passed, failed = sum(day.passed for day in days), sum(day.failed for day in days)
     policy = _policy(scope, *chosen)
     advice = advise_dmarc(passed, failed, policy) if kind == "dmarc" else ""
@@ -84,6 +85,16 @@ def _days(scope: Scope, *chosen: sa.ColumnElement[bool]) -> tuple[DayCard, ...]:
     day = sa.func.date(sa.func.timezone("UTC", DomainReport.begins_at))
     query = sa.select(day, sa.func.sum(DomainReport.passed), sa.func.sum(DomainReport.failed)).where(*chosen).group_by(day).order_by(day)
     return tuple(DayCard(row[0], int(row[1]), int(row[2])) for row in session(scope).execute(query))
+
+
+def _without_gaps(days: tuple[DayCard, ...]) -> tuple[DayCard, ...]:
+    """Every day from the first to the last: one without a report says nothing, but time went by."""
+    if not days:
+        return ()
+    known = {one.day: one for one in days}
+    span = min((days[-1].day - days[0].day).days, DAYS + REPORT_DAYS)
+    every = (days[-1].day - timedelta(days=back) for back in range(span, -1, -1))
+    return tuple(known.get(day) or DayCard(day, 0, 0) for day in every)
 
 
 def _policy(scope: Scope, *chosen: sa.ColumnElement[bool]) -> str:
@@ -108,7 +119,8 @@ def _sources(scope: Scope, kind: str, *chosen: sa.ColumnElement[bool]) -> tuple[
 
 
 def _source(kind: str, source: str, detail: str, passed: int, failed: int) -> SourceCard:
-    return SourceCard(source, detail, passed, failed, advise_tls(detail) if kind == "tlsrpt" and failed else "")
+    advice = advise_source(detail, passed, failed) if kind == "dmarc" else advise_tls(detail) if failed else ""
+    return SourceCard(source, detail, passed, failed, advice)
 
 
 def _reporters(scope: Scope, *chosen: sa.ColumnElement[bool]) -> tuple[ReporterCard, ...]:

@@ -11,6 +11,7 @@ from posthouse.inbound.parsing.report_cards import DmarcReport, DmarcRow, TlsRep
 
 SOURCE_LIMIT = 500  # of one report; the others are one line
 OTHERS = "others"
+PROVES_ONLY = "proves only "
 SPAN_LIMIT = timedelta(days=40)  # a report covers a day; one that covers months, or none, is clipped to the day it came
 CANDIDATES = 20
 SAFE_SHARE = 0.98
@@ -105,7 +106,7 @@ def _proof(row: DmarcRow) -> str:
     if row.spf == "pass":
         return f"sent by {row.spf_domain or 'the domain'}"
     other = " and ".join(name for name in dict.fromkeys((row.dkim_domain, row.spf_domain)) if name)
-    return f"proves only {other}" if other else "proves nothing"
+    return f"{PROVES_ONLY}{other}" if other else "proves nothing"
 
 
 def _tls_lines(report: TlsReport, domain: str) -> list[SourceLine]:
@@ -148,6 +149,17 @@ def advise_dmarc(passed: int, failed: int, policy: str) -> str:
     if policy == "quarantine":
         return "Nearly everything passes. After some quiet weeks you can tighten the policy from p=quarantine to p=reject."
     return "Nearly everything passes and strangers are rejected. Nothing to do."
+
+
+def advise_source(detail: str, passed: int, failed: int) -> str:
+    """What to do about one source of mail in a domain's name; empty where there is nothing to do."""
+    if not failed:
+        return ""
+    if passed:
+        return "Some of it passes: mostly mail that was forwarded or changed on its way. Nothing to do while it is little."
+    if detail.startswith(PROVES_ONLY):
+        return "If what it proves is a service of yours, let it sign with your domain. If you don't know it, leave it failing."
+    return "If this server is yours, let it sign with your domain. If you don't know it, it is a forger: p=quarantine or p=reject stops it."
 
 
 def advise_tls(kind: str) -> str:
