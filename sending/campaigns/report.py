@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from posthouse.platform.db import session
-from posthouse.platform.errors import missing
+from posthouse.platform.errors import Invalid, missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending import permissions
@@ -32,6 +32,14 @@ _RECIPIENTS = sa.text(
     "SELECT s.contact_id, NULL, s.email, 'skipped', s.reason, false, false FROM campaign_skip s"
     " WHERE s.tenant_id = :tenant AND s.campaign_id = :campaign AND s.contact_id > :after"
     " ORDER BY s.contact_id LIMIT :size)) AS r ORDER BY contact_id LIMIT :size"
+)
+# Those with one of the outcomes that call for a look: few of many, so they have an index of their own.
+NOT_DELIVERED = ("failed", "expired", "unknown")
+_NOT_DELIVERED = sa.text(
+    "SELECT m.contact_id, m.id AS message_id, m.recipient AS email, m.state, coalesce(nullif(m.reason, ''), m.bounce_reason) AS reason,"
+    " m.bounced_at IS NOT NULL AS bounced, m.complained_at IS NOT NULL AS complained FROM message m"
+    " WHERE m.tenant_id = :tenant AND m.campaign_id = :campaign AND m.state = :state AND m.state IN ('failed', 'expired', 'unknown')"
+    " AND m.contact_id > :after ORDER BY m.contact_id LIMIT :size"
 )
 _IN_FLIGHT = sa.text("SELECT count(*) FROM message WHERE tenant_id = :tenant AND state = 'leased' AND campaign_id = :campaign")
 _ENGAGEMENT = sa.text(
@@ -131,12 +139,15 @@ def links(scope: Scope, campaign_id: int) -> tuple[LinkCard, ...]:
     )
 
 
-def recipients(scope: Scope, campaign_id: int, *, after: int = 0, limit: int = 50) -> RecipientPage:
-    """Page through who got a campaign, who did not, and why. Raises: Missing."""
+def recipients(scope: Scope, campaign_id: int, *, outcome: str = "", after: int = 0, limit: int = 50) -> RecipientPage:
+    """Page through who got a campaign, who did not, and why; with an outcome those of `NOT_DELIVERED` alone. Raises: Missing, Invalid."""
     _get(scope, campaign_id)
+    if outcome and outcome not in NOT_DELIVERED:
+        raise Invalid("outcome_unknown", f"Choose one of: {', '.join(NOT_DELIVERED)}.", field="outcome")
     limit = max(1, min(limit, MAX_PAGE))
     values = {"tenant": scope.tenant, "campaign": campaign_id, "after": after, "size": limit + 1}
-    rows = session(scope).execute(_RECIPIENTS, values).all()
+    found = session(scope).execute(_NOT_DELIVERED, {**values, "state": outcome}) if outcome else session(scope).execute(_RECIPIENTS, values)
+    rows = found.all()
     shown = rows[:limit]
     ids = [row.message_id for row in shown if row.message_id is not None]
     done = {(row.message_id, row.kind) for row in session(scope).execute(_ENGAGEMENT, {"tenant": scope.tenant, "ids": ids})}

@@ -99,6 +99,11 @@ def test_the_report_reads_a_page(shop):
     shop, campaign_id = shop
     seen = read(shop.scope, lambda _live: report.recipients(shop.scope, campaign_id, limit=20), "message", "campaign_skip")
     assert seen <= 21 * 2
+    with transaction(shop.scope) as live:
+        one = "(SELECT max(id) FROM message WHERE campaign_id = :campaign)"
+        live.execute(sa.text(f"UPDATE message SET state = 'unknown' WHERE id = {one}"), {"campaign": campaign_id})
+    unknown = lambda _live: report.recipients(shop.scope, campaign_id, outcome="unknown")  # noqa: E731
+    assert read(shop.scope, unknown, "message") <= 3
     assert read(shop.scope, lambda _live: report.get_report(shop.scope, campaign_id), "message", "subscription", "contact") == 0
 
 

@@ -26,6 +26,7 @@ from posthouse.webui.api.models import (
     Paging,
     Recipient,
     Recipients,
+    RecipientsQuery,
     Report,
     reason_of,
 )
@@ -180,13 +181,13 @@ def get_report(campaign_id: int) -> Any:
 @blueprint.get("/campaigns/<pid('cmp'):campaign_id>/recipients")
 @needs(permissions.READ_CAMPAIGNS)
 @api.validate(resp=answers(Recipients), tags=["Campaigns"], operation_id="listRecipients")
-def list_recipients(campaign_id: int, query: Paging) -> Any:
-    """List who got a campaign, who did not, and why."""
+def list_recipients(campaign_id: int, query: RecipientsQuery) -> Any:
+    """List who got a campaign, who did not, and why; or those alone that were not delivered for one of three reasons."""
     scope = visit.scope()
-    of = f"recipients.{campaign_id}"
+    of = f"recipients.{campaign_id}.{query.outcome or ''}"
     place = cursors.read(of, query.cursor)
     with transaction(scope):
-        page = report.recipients(scope, campaign_id, after=int(place) if place else 0, limit=query.limit)
+        page = report.recipients(scope, campaign_id, outcome=query.outcome or "", after=int(place) if place else 0, limit=query.limit)
         whys = explain_recipients(scope, page.cards) if holds(scope, permissions.READ_MESSAGES) else {}
     return Recipients(
         data=[

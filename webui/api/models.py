@@ -210,6 +210,12 @@ def reason_of(why: Why) -> Reason:
     return Reason(code=why.code, sentence=why.sentence, advice=why.advice, until=why.until)
 
 
+class RecipientsQuery(Paging):
+    """Which recipients."""
+
+    outcome: Literal["failed", "expired", "unknown"] | None = Field(None, description="Those alone with this outcome.")
+
+
 class Recipient(Output):
     """What became of one recipient, and why."""
 

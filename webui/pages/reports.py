@@ -50,11 +50,14 @@ def show(campaign_id: int) -> Response:
 def recipients(campaign_id: int) -> Response:
     """Show who got a campaign, who did not, and why."""
     scope = visit.scope()
+    outcome = request.args.get("outcome", "")
+    outcome = outcome if outcome in report.NOT_DELIVERED else ""
     with transaction(scope):
-        found = report.recipients(scope, campaign_id, after=forms.cursor("after") or 0, limit=100)
+        found = report.recipients(scope, campaign_id, outcome=outcome, after=forms.cursor("after") or 0, limit=100)
         values: dict[str, Any] = {
             "campaign": queries.get_campaign(scope, campaign_id),
+            "totals": report.get_report(scope, campaign_id).totals,
             "page": found,
             "whys": explain_recipients(scope, found.cards) if holds(scope, permissions.READ_MESSAGES) else {},
         }
-    return page("campaigns/recipients.html", first=not request.args.get("after"), **values)
+    return page("campaigns/recipients.html", first=not request.args.get("after"), outcome=outcome, **values)

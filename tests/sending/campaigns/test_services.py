@@ -116,6 +116,30 @@ def test_who_is_left_out_and_why(shop: Shop) -> None:
     assert totals.waiting == 1
 
 
+def test_what_was_on_the_wire_is_listed_by_itself(shop: Shop) -> None:
+    """So are those that were refused and those that became too old; other outcomes have no list of their own."""
+    card = shop.campaign()
+    start(shop, card.id)
+    states = ("unknown", "failed", "unknown")
+    with transaction(shop.scope) as live:
+        for contact_id, state in zip(shop.contact_ids, states, strict=True):
+            values = {"state": state, "contact": contact_id}
+            live.execute(sa.text("UPDATE message SET state = :state, settled_at = now() WHERE contact_id = :contact"), values)
+    with transaction(shop.scope):
+        listed = {outcome: report.recipients(shop.scope, card.id, outcome=outcome).cards for outcome in report.NOT_DELIVERED}
+        first = report.recipients(shop.scope, card.id, outcome="unknown", limit=1)
+        second = report.recipients(shop.scope, card.id, outcome="unknown", limit=1, after=first.after or 0)
+        with pytest.raises(Invalid):
+            report.recipients(shop.scope, card.id, outcome="sent")
+    assert {outcome: [one.contact_id for one in cards] for outcome, cards in listed.items()} == {
+        "unknown": [shop.contact_ids[0], shop.contact_ids[2]],
+        "failed": [shop.contact_ids[1]],
+        "expired": [],
+    }
+    assert [one.contact_id for one in (*first.cards, *second.cards)] == [shop.contact_ids[0], shop.contact_ids[2]]
+    assert second.after is None
+
+
 def test_23_sixty_four_starts_at_once_are_one(shop: Shop, app: Flask) -> None:
     """Double clicks and parallel requests start it once: one revision, one message a contact, no error."""
     card = shop.campaign()
