@@ -82,5 +82,8 @@ WORDS = MappingProxyType(
         "unknown-tenant": "The account is gone",
         "late": "Nothing: too late",
         "repeated": "Nothing: it came before",
+        # Facts of the audit that hold a thing, which is named.
+        "list_id": "List",
+        "tenant_id": "Tenant",
     }
 )

@@ -15,6 +15,7 @@ from posthouse.tenants.people import stays
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import page
+from posthouse.webui.pages.subjects import name_all, numbers
 
 blueprint = Blueprint("audit", __name__)
 SHOWN = 50
@@ -49,8 +50,11 @@ def _entries(found_stays: Sequence[stays.StayCard] = ()) -> Response:
     scope = visit.scope()
     with transaction(scope):
         found = audit.list_entries(scope, before=forms.cursor(), limit=SHOWN + 1)
-    before = found[SHOWN - 1].id if len(found) > SHOWN else None
-    return page("audit.html", entries=found[:SHOWN], before=before, stays=found_stays, reasons={one.id: _reason(one) for one in found})
+        shown = found[:SHOWN]
+        names = name_all(scope, shown)
+    before = shown[-1].id if len(found) > SHOWN else None
+    reasons = {one.id: _reason(one) for one in shown}
+    return page("audit.html", entries=shown, before=before, stays=found_stays, reasons=reasons, names=names, numbers=numbers)
 
 
 def _reason(entry: audit.Entry) -> str:
