@@ -17,6 +17,7 @@ REPLIES = ("own", "inbox", "forward")
 NAME_LENGTH = 120
 ADDRESS_LENGTH = 500
 _HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_LOCALE = re.compile(r"[a-z]{2,3}")
 
 
 def may_send(state: str) -> bool:
@@ -67,6 +68,13 @@ def clean_host(text: str) -> str:
 def timezones() -> tuple[str, ...]:
     """Return the names of all time zones in order; the list is read from many files, so once in a process."""
     return tuple(sorted(zoneinfo.available_timezones()))
+
+
+def clean_locale(locale: str) -> str:
+    """Return the code of a language (RFC 5646). Raises: Invalid."""
+    if not _LOCALE.fullmatch(locale):
+        raise Invalid("locale_unknown", "Choose a language from the list.", field="locale")
+    return locale
 
 
 def clean_timezone(text: str) -> str:

@@ -18,6 +18,7 @@ from posthouse.tenants.accounts.rules import (
     TENANT_STATES,
     clean_address,
     clean_host,
+    clean_locale,
     clean_name,
     clean_timezone,
     slug_of,
@@ -105,8 +106,8 @@ def set_up_profile(scope: Scope, *, legal_name: str, postal_address: str = "", t
     session(scope).flush()
 
 
-def edit_profile(scope: Scope, *, legal_name: str, postal_address: str, website: str, timezone: str) -> None:
-    """Change what the tenant says of itself. Raises: Invalid, Missing."""
+def edit_profile(scope: Scope, *, legal_name: str, postal_address: str, website: str, timezone: str, locale: str | None = None) -> None:
+    """Change what the tenant says of itself; `locale` is the language of its recipients (None keeps it). Raises: Invalid, Missing."""
     require(scope, MANAGE_PROFILE)
     row = session(scope).get(TenantProfile, scope.tenant)
     if row is None:
@@ -115,6 +116,8 @@ def edit_profile(scope: Scope, *, legal_name: str, postal_address: str, website:
     row.postal_address = clean_address(postal_address)
     row.website = _clean_website(website)
     row.timezone = clean_timezone(timezone)
+    if locale is not None:
+        row.locale = clean_locale(locale)
     audit.record(scope, verb="profile.edited", subject="tenant", subject_id=scope.tenant)
 
 

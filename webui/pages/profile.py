@@ -15,6 +15,7 @@ from posthouse.tenants.accounts.rules import timezones
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
+from posthouse.webui.public import language
 
 blueprint = Blueprint("profile", __name__)
 
@@ -30,7 +31,8 @@ def _values() -> dict[str, Any]:
     scope = visit.scope()
     with transaction(scope):
         profile = queries.get_profile(scope)
-    return {"profile": profile, "zones": [(zone, zone.replace("_", " ")) for zone in timezones()], "typed": request.form}
+    zones = [(zone, zone.replace("_", " ")) for zone in timezones()]
+    return {"profile": profile, "zones": zones, "languages": language.offered(), "typed": request.form}
 
 
 @blueprint.post("/profile")
@@ -46,6 +48,7 @@ def save() -> Response:
                 postal_address=forms.text("postal_address"),
                 website=forms.text("website"),
                 timezone=forms.text("timezone"),
+                locale=forms.text("locale") or None,
             )
     except AppError as refusal:
         return form_again("profile.html", refusal, **_values())

@@ -19,6 +19,8 @@ from posthouse.tenants.accounts.queries import get_profile
 from posthouse.tenants.brand.services import BrandCard, find_brand
 from posthouse.webui.edge import brands
 from posthouse.webui.edge.access import Door, needs
+from posthouse.webui.edge.rendering import RIGHT_TO_LEFT
+from posthouse.webui.public import language
 
 blueprint = Blueprint("links", __name__)
 
@@ -40,23 +42,27 @@ def _recipient() -> tuple[Scope, int, BrandCard]:
 def _nothing() -> Response:
     """Answer for a link that is not ours, was altered or cut off, or whose sender is gone: the same for all, and nobody is named."""
     brand = brands.neutral(settings().installation_name)
-    frame = {"brand": brand, "brand_css": brands.css_address(brand), "brand_logo": None, "direction": "ltr", "locale": "en"}
-    response = make_response(render_template("public/broken.html", **frame), 404)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    return _written("public/broken.html", language.chosen(), brand, None, 404)
 
 
-def _page(template: str, brand: BrandCard, scope: Scope, status: int = 200, **values: object) -> Response:
+def _page(template: str, brand: BrandCard, scope: Scope, *, locale: str, **values: object) -> Response:
+    return _written(template, language.chosen(locale), brand, brands.logo_address(scope.reseller_id, brand), 200, **values)
+
+
+def _written(template: str, words: language.Words, brand: BrandCard, logo: str | None, status: int, **values: object) -> Response:
     frame = {
         "brand": brand,
         "brand_css": brands.css_address(brand),
-        "brand_logo": brands.logo_address(scope.reseller_id, brand),
-        "direction": "ltr",
-        "locale": "en",
+        "brand_logo": logo,
+        "direction": "rtl" if words.language in RIGHT_TO_LEFT else "ltr",
+        "locale": words.language,
+        "words": words,
         "visit": None,
     }
     response = make_response(render_template(template, **frame, **values), status)
     response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Content-Language"] = words.language
+    response.vary.add("Accept-Language")
     return response
 
 
@@ -77,6 +83,7 @@ def _choices(scope: Scope, message_id: int) -> dict[str, Any]:
     return {
         "single": card.single,
         "sender": profile.legal_name,
+        "locale": profile.locale,
         "choices": card.choices,
         "path": request.path,
         "preferences": request.path.replace("/t/u/", "/t/p/"),
