@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request
 from werkzeug.wrappers import Response
 
-from posthouse.platform.app import house, settings
+from posthouse.platform.app import house
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
 from posthouse.platform.permissions import Permission
 from posthouse.platform.scope import Reach
-from posthouse.sending.transactional.mime import MOST_RECIPIENTS
 from posthouse.tenants import permissions
 from posthouse.tenants.keys import services
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
+from posthouse.webui.pages.help_pages import smtp_card
 
 blueprint = Blueprint("keys", __name__)
 
@@ -34,34 +33,7 @@ def _values() -> dict[str, Any]:
     scope = visit.scope()
     with transaction(scope):
         listed = services.list_keys(scope)
-    return {"keys": listed, "offered": _offered(), "ticked": request.form.getlist("permissions"), "smtp": _smtp()}
-
-
-@dataclass(frozen=True, slots=True)
-class SmtpCard:
-    """How programs reach the submission service; a port that is None is not open."""
-
-    host: str
-    starttls: int | None
-    tls: int | None
-    most_bytes: int
-    most_recipients: int
-
-
-def _smtp() -> SmtpCard | None:
-    """Return what programs must know to send by SMTP, None where the installation doesn't offer it."""
-    here = settings()
-    if not here.submission_certificate and not here.submission_plain_loopback:
-        return None
-    return SmtpCard(
-        host=here.submission_hostname or here.mail_domain,
-        starttls=(here.submission_public_port or here.submission_port) if here.submission_port else None,
-        tls=(here.submission_public_tls_port or here.submission_tls_port)
-        if here.submission_tls_port and here.submission_certificate
-        else None,
-        most_bytes=here.submission_message_bytes,
-        most_recipients=MOST_RECIPIENTS,
-    )
+    return {"keys": listed, "offered": _offered(), "ticked": request.form.getlist("permissions"), "smtp": smtp_card()}
 
 
 def _offered() -> list[Permission]:
