@@ -15,8 +15,9 @@ from posthouse.inbound.mailroom.erasure import HANDLERS
 from posthouse.inbound.permissions import PERMISSIONS
 from posthouse.inbound.providers.jobs import JOBS as PROVIDER_JOBS
 from posthouse.inbound.providers.jobs import PERIODIC
+from posthouse.inbound.retention import erasure
 from posthouse.inbound.retention import jobs as retention
-from posthouse.inbound.threads.jobs import JOBS as THREAD_JOBS
+from posthouse.inbound.threads import jobs as threads
 from posthouse.platform.manifest import Room
 
 ROOM = Room(
@@ -31,8 +32,8 @@ ROOM = Room(
         "posthouse.inbound.tally.models",
         "posthouse.inbound.threads.models",
     ],
-    jobs=[*PROVIDER_JOBS, *boxes.JOBS, *inspection.JOBS, *learning.JOBS, *THREAD_JOBS],
-    handlers=HANDLERS,
+    jobs=[*PROVIDER_JOBS, *boxes.JOBS, *erasure.JOBS, *inspection.JOBS, *learning.JOBS, *threads.JOBS],
+    handlers=[*HANDLERS, *erasure.HANDLERS, *threads.HANDLERS],
     periodic=[*PERIODIC, *boxes.PERIODIC, *retention.PERIODIC],
     sealed=["bounce_box.password_sealed", "provider_hook.secret"],
     permissions=PERMISSIONS,

@@ -13,7 +13,7 @@ _WHEN = sa.DateTime(timezone=True)
 
 
 class LearnedRule(PlatformRow):
-    """One rule. `sample` is the mail that it was made from, byte for byte; it stays as evidence."""
+    """One rule. `sample` is the mail that it was made from, byte for byte; it stays as evidence, empty once a person whom it names is forgotten."""
 
     __tablename__ = "learned_rule"
 

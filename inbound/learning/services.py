@@ -91,6 +91,10 @@ def activate(scope: Scope, *, rule_id: int) -> None:
     row = _row(scope, rule_id)
     if row.state == "active":
         return
+    if not row.sample:
+        raise Conflict(
+            "rule_without_evidence", "The mail that it was made from was forgotten with the person whom it names. Make a new rule."
+        )
     trial = try_rule(scope, rule_id=rule_id)
     if trial.broken:
         raise Conflict("rule_breaks_others", f"It would change the evidence of: {', '.join(trial.broken)}. Make its words more exact.")
@@ -140,7 +144,7 @@ def _changes(scope: Scope, others: tuple[Rule, ...], both: tuple[Rule, ...], own
 
 def _broken(scope: Scope, rule_id: int, others: tuple[Rule, ...], both: tuple[Rule, ...]) -> tuple[str, ...]:
     query = sa.select(LearnedRule.name, LearnedRule.sample).where(LearnedRule.state == "active", LearnedRule.id != rule_id)
-    return tuple(name for name, sample in session(scope).execute(query) if _seen(sample, others) != _seen(sample, both))
+    return tuple(name for name, sample in session(scope).execute(query) if sample and _seen(sample, others) != _seen(sample, both))
 
 
 def _seen(raw: bytes, rules: tuple[Rule, ...]) -> str:

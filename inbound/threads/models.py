@@ -1,4 +1,4 @@
-"""The table of threads (see migration 0008): ids, times and states only; the words stay in the mail."""
+"""The tables of threads (see migration 0008): ids, times and states only; the words stay in the mail."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 from posthouse.platform.columns import TenantRow
 
 _WHEN = sa.DateTime(timezone=True)
+
+
+class AnswerForward(TenantRow):
+    """The copy by which an answer was forwarded: `mail_id` to `message_id` went out as `forward_id`."""
+
+    __tablename__ = "answer_forward"
+
+    mail_id: Mapped[int] = mapped_column(sa.BigInteger)
+    message_id: Mapped[int] = mapped_column(sa.BigInteger)
+    forward_id: Mapped[int] = mapped_column(sa.BigInteger)
+    at: Mapped[datetime] = mapped_column(_WHEN)
 
 
 class ReplyThread(TenantRow):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from posthouse.inbound.mailroom.models import InboundMail
 from posthouse.inbound.mailroom.rules import Effect
 from posthouse.inbound.permissions import READ_INBOUND
-from posthouse.inbound.threads.models import ReplyThread
+from posthouse.inbound.threads.models import AnswerForward, ReplyThread
 from posthouse.inbound.threads.rules import Answer, read_answer
 from posthouse.platform.db import session
 from posthouse.platform.errors import missing
@@ -73,13 +73,25 @@ def list_threads(
     return ThreadPage(tuple(rows[:size]), rows[size - 1].last_mail_id if len(rows) > size else None)
 
 
-def get_thread(scope: Scope, *, thread_id: int) -> tuple[ThreadCard, tuple[AnswerCard, ...]]:
-    """One thread with its last answers, oldest first. Raises: Missing."""
+def get_card(scope: Scope, *, thread_id: int) -> ThreadCard:
+    """One thread. Raises: Missing."""
     require(scope, READ_INBOUND)
     row = session(scope).execute(_cards(scope).where(ReplyThread.id == thread_id)).one_or_none()
     if row is None:
         raise missing("thread")
-    card = _card(row)
+    return _card(row)
+
+
+def id_of_thread(scope: Scope, message_id: int) -> int | None:
+    """The thread of a message, None where nobody answered it."""
+    require(scope, READ_INBOUND)
+    query = sa.select(ReplyThread.id).where(ReplyThread.tenant_id == scope.tenant, ReplyThread.message_id == message_id)
+    return session(scope).scalar(query)
+
+
+def get_thread(scope: Scope, *, thread_id: int) -> tuple[ThreadCard, tuple[AnswerCard, ...]]:
+    """One thread with its last answers, oldest first. Raises: Missing."""
+    card = get_card(scope, thread_id=thread_id)
     query = sa.select(InboundMail.id, InboundMail.received_at, InboundMail.raw).where(
         InboundMail.tenant_id == scope.tenant, InboundMail.message_id == card.message_id, InboundMail.effect == Effect.ANSWERED
     )
@@ -94,6 +106,30 @@ def get_answer(scope: Scope, *, mail_id: int) -> AnswerCard:
     if row is None or row.message_id is None:
         raise missing("answer")
     return AnswerCard(row.id, row.message_id, row.received_at, read_answer(row.raw))
+
+
+def get_raw(scope: Scope, *, mail_id: int) -> bytes:
+    """An answer byte for byte. Raises: Missing."""
+    require(scope, READ_INBOUND)
+    found = session(scope).scalar(sa.select(InboundMail.raw).where(InboundMail.tenant_id == scope.tenant, InboundMail.id == mail_id))
+    if found is None:
+        raise missing("answer")
+    return found
+
+
+def was_forwarded(scope: Scope, *, mail_id: int) -> bool:
+    """Was this answer forwarded before?"""
+    return _forward(scope, AnswerForward.mail_id == mail_id)
+
+
+def is_about_a_forward(scope: Scope, *, message_id: int) -> bool:
+    """Is this message itself the copy of an answer? What is answered to it goes round."""
+    return _forward(scope, AnswerForward.forward_id == message_id)
+
+
+def _forward(scope: Scope, condition: sa.ColumnElement[bool]) -> bool:
+    query = sa.select(AnswerForward.id).where(AnswerForward.tenant_id == scope.tenant, condition)
+    return session(scope).scalar(query.limit(1)) is not None
 
 
 def count_unread(scope: Scope) -> int:

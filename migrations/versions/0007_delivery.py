@@ -34,6 +34,7 @@ def upgrade() -> None:
     _volumes()
     _leases()
     _old_letters()
+    _forgotten_letters()
     _lanes()
     _paces()
     _standings()
@@ -188,12 +189,17 @@ def _messages() -> None:
             Index(("stream", "not_before"), where="state = 'queued'", name="ix_message_due"),
             Index(("lease_id",), where="state = 'leased'", name="ix_message_leased"),
             Index(("contact_id",), where="contact_id IS NOT NULL", name="ix_message_contact"),
+            Index(
+                ("campaign_id", "state", "contact_id"),
+                where="campaign_id IS NOT NULL AND state IN ('failed', 'expired', 'unknown')",
+                name="ix_message_not_delivered",
+            ),
             Index(("email_norm", "soft_bounced_at"), where="soft_bounced_at IS NOT NULL", name="ix_message_soft_bounced"),
         ],
         grants=Grants(
             app="select, insert, update",
             worker="select, insert, update",
-            lookup="select (tenant_id, stream, state, not_before, revision_id, lease_id, campaign_id)",
+            lookup="select (tenant_id, id, stream, state, not_before, revision_id, lease_id, campaign_id, email_norm)",
         ),
         anchored=False,
         storage="fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05",
@@ -286,6 +292,40 @@ def _old_letters() -> None:
             " SELECT count(*) FROM gone"
         ),
         callers=("worker", "sched"),
+        volatility="VOLATILE",
+    )
+
+
+def _forgotten_letters() -> None:
+    """Single messages' content that was written for people who are all forgotten by now.
+
+    First nobody finds it any more by its hash; it is emptied when whatever found it before has been written down. Links that
+    name nobody stay, since the letter still lies in a mailbox.
+    """
+    retired = "sha256(convert_to('forgotten.' || r.id, 'UTF8'))"
+    unused = "NOT EXISTS (SELECT 1 FROM message m WHERE m.tenant_id = r.tenant_id AND m.revision_id = r.id AND m.email_norm <> '')"
+    lookup_function(
+        "sending_retire_letters(p_tenant bigint, p_messages bigint[])",
+        returns="bigint",
+        body=(
+            f"WITH done AS (UPDATE campaign_revision r SET content_hash = {retired} WHERE r.tenant_id = p_tenant AND r.campaign_id IS NULL"
+            " AND r.id IN (SELECT o.revision_id FROM message o WHERE o.tenant_id = p_tenant AND o.id = ANY (p_messages))"
+            f" AND r.content_hash <> {retired} AND {unused} RETURNING 1) SELECT count(*) FROM done"
+        ),
+        callers=("worker",),
+        volatility="VOLATILE",
+    )
+    links = "coalesce(r.compiled -> 'links', '[]')"
+    lookup_function(
+        "sending_empty_letters(p_tenant bigint)",
+        returns="bigint",
+        body=(
+            "WITH done AS (UPDATE campaign_revision r SET source = '{}', reply_to = '', compiled = jsonb_build_object('links',"
+            f" CASE WHEN {links}::text ~* '@|%40' THEN '[]' ELSE {links} END)"
+            f" WHERE r.tenant_id = p_tenant AND r.campaign_id IS NULL AND r.content_hash = {retired} AND {unused} RETURNING 1)"
+            " SELECT count(*) FROM done"
+        ),
+        callers=("worker",),
         volatility="VOLATILE",
     )
 
@@ -724,6 +764,8 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
     op.execute("DROP FUNCTION sending_fold_tallies(integer)")
     op.execute("DROP FUNCTION sending_forget_mime(timestamptz, integer)")
+    op.execute("DROP FUNCTION sending_retire_letters(bigint, bigint[])")
+    op.execute("DROP FUNCTION sending_empty_letters(bigint)")
     drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "tenant_day", "tenant_tally", "message_event", "message")
     op.execute("DROP FUNCTION message_events_tallied()")
     op.execute("DROP FUNCTION message_arrived()")

@@ -66,6 +66,16 @@ def upgrade() -> None:
         indexes=[Index(("last_mail_id",)), Index(("contact_id",), where="contact_id IS NOT NULL")],
         grants=Grants(app="select, update (unread, done_at)", worker="select, insert, update"),
     )
+    tenant_table(
+        "answer_forward",
+        sa.Column("mail_id", sa.BigInteger, nullable=False),
+        sa.Column("message_id", sa.BigInteger, nullable=False),
+        sa.Column("forward_id", sa.BigInteger, nullable=False),
+        sa.Column("at", _WHEN, nullable=False),
+        unique=[("mail_id",)],
+        indexes=[Index(("message_id",)), Index(("forward_id",))],
+        grants=Grants(app="select", worker="select, insert"),
+    )
     platform_table(
         "unmatched_mail",
         *_columns(),
@@ -111,7 +121,7 @@ def upgrade() -> None:
         indexes=[Index(("received_at",))],
         grants=Grants(
             app="select (id, hook_id, fingerprint), insert",
-            worker="select, insert, update (sorted_at, events), delete",
+            worker="select, insert, update (sorted_at, events, body, url), delete",
             operator="select, delete",
         ),
     )
@@ -133,7 +143,7 @@ def upgrade() -> None:
         sa.Column("created_at", _WHEN, nullable=False),
         sa.Column("activated_at", _WHEN),
         checks=[("state", "state IN ('draft', 'active', 'retired')")],
-        grants=Grants(app="select", worker="select", operator="select, insert, update (state, activated_at), delete"),
+        grants=Grants(app="select", worker="select, update (sample)", operator="select, insert, update (state, activated_at), delete"),
     )
     platform_table(
         "brought_mail",
@@ -234,6 +244,7 @@ def downgrade() -> None:
         "provider_report",
         "provider_hook",
         "unmatched_mail",
+        "answer_forward",
         "reply_thread",
         "inbound_mail",
     )

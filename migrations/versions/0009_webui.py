@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         unique=[("key",)],
         indexes=[Index(("at",))],
-        grants=Grants(app="select, insert, delete", worker="select, update (answer)"),
+        grants=Grants(app="select, insert, delete", worker="select, update (answer, key)"),
     )
 
 

@@ -18,6 +18,7 @@ from posthouse.platform.scope import Scope
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.messages.events import MessagesForgotten
+from posthouse.sending.messages.labels import forget_labels
 
 ERASED = "contact erased"
 
@@ -45,13 +46,16 @@ _BLANK = sa.text(
 _BLANK_HISTORY = sa.text(
     "UPDATE message_event SET text = '' WHERE tenant_id = :tenant AND message_id = ANY (CAST(:ids AS bigint[])) AND text <> ''"
 )
-_FORGET_LABELS = sa.text("DELETE FROM message_label WHERE tenant_id = :tenant AND message_id = ANY (CAST(:ids AS bigint[]))")
 # A ready-made message holds whatever its program wrote; while another recipient's copy waits it is still needed.
 _FORGET_MIME = sa.text(
     "DELETE FROM mime_letter l USING message m WHERE m.tenant_id = :tenant AND m.id = ANY (CAST(:ids AS bigint[])) AND l.tenant_id = :tenant"
     " AND l.revision_id = m.revision_id AND NOT EXISTS (SELECT 1 FROM message o WHERE o.tenant_id = :tenant"
     " AND o.revision_id = l.revision_id AND o.state IN ('queued', 'leased'))"
 )
+# A program may choose a key that says for whom the message is.
+_FORGET_KEYS = sa.text("DELETE FROM single_message_key WHERE tenant_id = :tenant AND message_id = ANY (CAST(:ids AS bigint[]))")
+_RETIRE_LETTERS = sa.text("SELECT sending_retire_letters(:tenant, CAST(:ids AS bigint[]))")
+_EMPTY_LETTERS = sa.text("SELECT sending_empty_letters(:tenant)")
 _BLANK_SKIPS = sa.text(
     "UPDATE campaign_skip SET email = '' WHERE tenant_id = :tenant AND email <> ''"
     " AND (contact_id = :contact OR lower(email) = ANY (CAST(:addresses AS text[])))"
@@ -74,6 +78,21 @@ def forget_skips(scope: Scope, *, contact_id: int, addresses: Sequence[str]) -> 
     session(scope).execute(_BLANK_SKIPS, {"tenant": scope.tenant, "contact": contact_id, "addresses": list(addresses)})
 
 
+def forget_letters(scope: Scope) -> None:
+    """Empty what single messages said to people who are all forgotten; what a campaign said, or others got too, stays. May be repeated.
+
+    Call it some time after the messages were forgotten, when nobody can still be about to send the same again.
+    """
+    session(scope).execute(_EMPTY_LETTERS, {"tenant": scope.tenant})
+
+
+def forget_messages(scope: Scope, message_ids: Sequence[int]) -> int:
+    """Forget these messages whole, since what they say is another person's; returns how many a worker holds. May be repeated."""
+    query = sa.text("SELECT id FROM message WHERE tenant_id = :tenant AND id = ANY (CAST(:ids AS bigint[])) AND email_norm <> ''")
+    ids = list(session(scope).scalars(query, {"tenant": scope.tenant, "ids": list(message_ids)}))
+    return len(ids) - _forget(scope, ids, ()) if ids else 0
+
+
 def _forget(scope: Scope, ids: Sequence[int], addresses: Sequence[str]) -> int:
     keys = {"tenant": scope.tenant, "ids": list(ids)}
     at = clock.now()
@@ -83,7 +102,8 @@ def _forget(scope: Scope, ids: Sequence[int], addresses: Sequence[str]) -> int:
     blanked = list(session(scope).execute(_BLANK, {**keys, "trace": _trace(addresses)}).scalars())
     session(scope).execute(_BLANK_HISTORY, {**keys, "ids": blanked})
     if blanked:
-        for statement in (_FORGET_LABELS, _FORGET_MIME):
+        forget_labels(scope, blanked)
+        for statement in (_FORGET_MIME, _FORGET_KEYS, _RETIRE_LETTERS):
             session(scope).execute(statement, {**keys, "ids": blanked})
         emit(scope, MessagesForgotten(message_ids=blanked))
     return len(blanked)
@@ -92,4 +112,4 @@ def _forget(scope: Scope, ids: Sequence[int], addresses: Sequence[str]) -> int:
 def _trace(addresses: Sequence[str]) -> str:
     """A pattern that finds any of the addresses, taken literally, in a text."""
     literal = ("".join(letter if letter.isalnum() else f"\\{letter}" for letter in address) for address in addresses)
-    return "|".join(literal)
+    return "|".join(literal) or "a^"  # nothing

@@ -44,6 +44,8 @@ def forget_contact(scope: Scope, *, contact_id: int, sealed: str, look: int, las
     with transaction(scope):
         erasure.forget_skips(scope, contact_id=contact_id, addresses=addresses)
         suppressions.forget(scope, addresses)
+        if last:
+            erasure.forget_letters(scope)
         if held and look < _MOST_LOOKS:
             _look(scope, look + 1, _HELD, contact_id=contact_id, sealed=sealed, last=last)
         elif not last:

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from posthouse.platform.columns import BigId, Stamp, TenantRow
+from posthouse.platform.db import Model, current_tenant
 
 
 class Message(TenantRow):
@@ -41,6 +42,16 @@ class Message(TenantRow):
     soft_bounced_at: Mapped[Stamp | None]
     complained_at: Mapped[Stamp | None]
     complaint_counts: Mapped[bool] = mapped_column(server_default="false")
+
+
+class MessageTag(Model):
+    """A tag on a message, to look for it by; in its order it stands in `message_label`."""
+
+    __tablename__ = "message_tag"
+
+    tenant_id: Mapped[BigId] = mapped_column(primary_key=True, default=current_tenant)
+    tag: Mapped[str] = mapped_column(primary_key=True)
+    message_id: Mapped[BigId] = mapped_column(primary_key=True)
 
 
 class MessageEvent(TenantRow):

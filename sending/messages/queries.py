@@ -15,7 +15,7 @@ from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending import permissions
 from posthouse.sending.campaigns.models import CampaignRevision
-from posthouse.sending.messages.models import Message, MessageEvent
+from posthouse.sending.messages.models import Message, MessageEvent, MessageTag
 
 MAX_PAGE = 500
 
@@ -111,7 +111,13 @@ def writer_of(scope: Scope, message_id: int) -> WriterCard:
 
 
 def list_messages(
-    scope: Scope, *, campaign_id: int | None = None, contact_id: int | None = None, before: int | None = None, limit: int = 50
+    scope: Scope,
+    *,
+    campaign_id: int | None = None,
+    contact_id: int | None = None,
+    tag: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[MessageCard]:
     """List messages, newest first; None doesn't narrow. `before` is the last id of the page before."""
     require(scope, permissions.READ_MESSAGES)
@@ -120,6 +126,9 @@ def list_messages(
         query = query.where(Message.campaign_id == campaign_id)
     if contact_id is not None:
         query = query.where(Message.contact_id == contact_id)
+    if tag is not None:
+        marked = sa.and_(MessageTag.tenant_id == Message.tenant_id, MessageTag.message_id == Message.id)
+        query = query.join(MessageTag, marked).where(MessageTag.tag == tag).order_by(None).order_by(MessageTag.message_id.desc())
     if before is not None:
         query = query.where(Message.id < before)
     rows = session(scope).execute(query.limit(max(1, min(limit, MAX_PAGE)))).mappings()

@@ -13,6 +13,7 @@ from desk import Desk
 from flask import Flask
 from letters import DSN
 from mailbox_server import Box, MailboxServer
+from news import pass_on
 from world import World
 
 from posthouse.inbound.boxes import jobs as box_jobs
@@ -26,6 +27,8 @@ from posthouse.inbound.providers.cards import HookRequest
 from posthouse.inbound.spool.files import Envelope
 from posthouse.platform.db import transaction
 from posthouse.platform.scope import system
+from posthouse.platform.settings import Settings
+from posthouse.webui.webhooks import services as webhooks
 
 
 @pytest.fixture
@@ -40,8 +43,10 @@ def _ids(sql: str) -> list[int]:
         return list(live.scalars(sa.text(sql)))
 
 
-def test_the_same_bounce_by_smtp_mailbox_file_and_hand_at_once_counts_once(app: Flask, desk: Desk) -> None:
-    """Row 50 by four ways: each goes through its own door in its own thread; one bounce, one suppression, one event."""
+def test_the_same_bounce_by_smtp_mailbox_file_and_hand_at_once_counts_once(app: Flask, desk: Desk, settings: Settings) -> None:
+    """Row 50 by four ways: each goes through its own door in its own thread; one bounce, one suppression, one event, one webhook."""
+    with transaction(desk.world.a1.scope):
+        webhooks.create_endpoint(desk.world.a1.scope, url="https://hook.example.com/x", kinds=["message.bounced"])
     sent = desk.send(desk.world.a1)
     mail = DSN.format(to=f"{sent.token}@bounce.mail.example", action="failed", token=sent.token).encode()
     server = MailboxServer(Box(), "imap")
@@ -87,4 +92,8 @@ def test_the_same_bounce_by_smtp_mailbox_file_and_hand_at_once_counts_once(app: 
     assert len(desk.suppressed(desk.world.a1)) == 1
     events = desk.ask(desk.world.a1, "SELECT count(*) FROM message_event WHERE message_id = :id AND kind = 'bounced'", id=sent.id)
     assert events == [(1,)]
+    assert desk.ask(desk.world.a1, "SELECT sum(bounces) FROM standing_count") == [(1,)]
+    for _ in range(2):
+        pass_on(settings)
+    assert desk.ask(desk.world.a1, "SELECT kind FROM webhook_delivery") == [("message.bounced",)]
     assert server.box.letters == []

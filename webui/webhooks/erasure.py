@@ -36,6 +36,11 @@ _ANSWERS = sa.text(
     "SELECT id, answer FROM idempotency_key WHERE tenant_id = :tenant"
     " AND EXISTS (SELECT 1 FROM unnest(CAST(:addresses AS text[])) AS a (address) WHERE position(a.address IN lower(answer::text)) > 0)"
 )
+# A program may choose a key that says for whom the call is.
+_KEYS = sa.text(
+    "UPDATE idempotency_key SET key = 'forgotten.' || id WHERE tenant_id = :tenant"
+    " AND EXISTS (SELECT 1 FROM unnest(CAST(:addresses AS text[])) AS a (address) WHERE position(a.address IN lower(key)) > 0)"
+)
 _ANSWER = sa.text("UPDATE idempotency_key SET answer = :answer WHERE tenant_id = :tenant AND id = :id").bindparams(
     sa.bindparam("answer", type_=JSONB)
 )
@@ -61,6 +66,7 @@ def forget_deliveries(scope: Scope, *, contact_id: int, sealed: str) -> None:
 
 
 def _forget_answers(scope: Scope, addresses: Sequence[str]) -> None:
+    session(scope).execute(_KEYS, {"tenant": scope.tenant, "addresses": list(addresses)})
     for row in session(scope).execute(_ANSWERS, {"tenant": scope.tenant, "addresses": list(addresses)}).all():
         session(scope).execute(_ANSWER, {"tenant": scope.tenant, "id": row.id, "answer": _without(row.answer, addresses)})
 
@@ -77,9 +83,13 @@ def _forget_range(scope: Scope, addresses: Sequence[str], after: int) -> int | N
     return last
 
 
+_EMPTY: dict[str, Any] = {"tags": [], "metadata": {}}
+
+
 def _without(told: Any, addresses: Sequence[str]) -> Any:
     if isinstance(told, dict):
-        return {name: _without(value, addresses) for name, value in told.items()}
+        # What its program wrote on a message may say who it was in other words.
+        return {name: _EMPTY[name] if name in _EMPTY else _without(value, addresses) for name, value in told.items()}
     if isinstance(told, list):
         return [_without(value, addresses) for value in told]
     if isinstance(told, str) and any(address in told.lower() for address in addresses):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import cast
+
 import letters
 import pytest
 import sqlalchemy as sa
@@ -131,27 +136,105 @@ def _set(scope: Scope, where: str, to: str = "") -> None:
         set_replies(scope, where=where, forward_to=to)
 
 
-def _forwards(shop: Shop) -> list[tuple[str, str, str, str]]:
+def _forwards(shop: Shop) -> list[bytes]:
+    """The copies that go to the team, as they leave."""
+    composers.forget()
     with transaction(shop.scope) as live:
-        found = live.execute(
-            sa.text(
-                "SELECT m.recipient, r.from_address, r.reply_to, m.fields ->> 'body' FROM message m JOIN campaign_revision r"
-                " ON r.tenant_id = m.tenant_id AND r.id = m.revision_id WHERE m.recipient = 'team@tea.example.com' ORDER BY m.id"
-            )
-        )
-        return [(row[0], row[1], row[2], row[3]) for row in found]
+        found = live.execute(sa.text("SELECT id, revision_id FROM message WHERE recipient = 'team@tea.example.com' ORDER BY id")).all()
+        return [
+            composers.load(shop.scope, row[1])
+            .compose(MessageCard(message_id=row[0], recipient="team@tea.example.com", at=clock.now(), fields={}))
+            .data
+            for row in found
+        ]
+
+
+def _forward(desk: Desk, shop: Shop, content: bytes) -> EmailMessage:
+    """Forward an answer twice; returns the one copy as the team's program reads it."""
+    _set(shop.scope, "forward", "team@tea.example.com")
+    mail_id = _hand_in_answer(desk, _real(shop), content)
+    for _ in range(2):
+        jobs.forward_answer(shop.scope, mail_id=mail_id)
+    (copy,) = _forwards(shop)
+    assert b"posthouse" not in copy.lower()
+    return cast("EmailMessage", message_from_bytes(copy, policy=policy.default))
 
 
 def test_an_answer_is_forwarded_once_from_the_tenants_own_address(desk: Desk, shop: Shop) -> None:
-    """The person stands in Reply-To; their words are no template; the job may run twice."""
-    _set(shop.scope, "forward", "team@tea.example.com")
-    mail_id = _hand_in_answer(desk, _real(shop))
-    for _ in range(2):
-        jobs.forward_answer(shop.scope, mail_id=mail_id)
-    ((to, writer, reply_to, body),) = _forwards(shop)
-    assert (to, writer, reply_to) == ("team@tea.example.com", "shop@tea.example.com", "ann@example.net")
-    assert "Ann <ann@example.net> wrote:" in body
-    assert "Do you have it in {{ blue }}?" in body
+    """The person stands in Reply-To and before the tenant's address; their words are no template; the job may run twice."""
+    copy = _forward(desk, shop, WRITTEN.replace(b"Subject", b"Message-ID: <7@example.net>\r\nSubject"))
+    assert copy["From"] == "Ann via Tea <shop@tea.example.com>"
+    assert (copy["To"], copy["Reply-To"], copy["Subject"]) == ("team@tea.example.com", "ann@example.net", "A question")
+    assert copy["References"] == "<7@example.net>"
+    assert copy["X-Auto-Response-Suppress"] == "OOF, AutoReply"
+    assert copy["Auto-Submitted"] is None
+    assert copy.get_content().strip() == "Do you have it in {{ blue }}?"
+
+
+def test_an_answer_is_forwarded_with_its_files(desk: Desk, shop: Shop) -> None:
+    """Text, HTML, picture and document arrive as they were sent."""
+    made = EmailMessage()
+    made["From"], made["Subject"] = "Ann Ö <ann@example.net>", "Größe?"
+    made.set_content("Passt das?\n")
+    made.add_alternative("<p>Passt <b>das</b>?</p>", subtype="html")
+    made.add_attachment(bytes(range(256)) * 200, maintype="image", subtype="png", filename="größe.png")
+    copy = _forward(desk, shop, bytes(made).replace(b"\n", b"\r\n"))
+    assert (copy["From"], copy["Subject"]) == ("Ann Ö via Tea <shop@tea.example.com>", "Größe?")
+    (picture,) = copy.iter_attachments()
+    assert (picture.get_filename(), picture.get_content()) == ("größe.png", bytes(range(256)) * 200)
+    assert "<b>das</b>" in copy.get_body(("html",)).get_content()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WRITTEN.replace(b"Do you", b"\xff\xfe Do you"),
+        WRITTEN.replace(b"Subject", b"Content-Type: multipart/mixed; boundary=x\r\nContent-Transfer-Encoding: base64\r\nSubject"),
+        WRITTEN.replace(b"\r\nSubject", b"\r\nno header at all\r\nSubject"),
+    ],
+    ids=["no charset", "encoded as a whole", "broken head"],
+)
+def test_of_an_answer_in_a_form_that_no_mail_may_have_the_words_are_forwarded(desk: Desk, shop: Shop, content: bytes) -> None:
+    """Whatever strangers write reaches the team, with who wrote it."""
+    copy = _forward(desk, shop, content)
+    assert "ann@example.net" in copy["Reply-To"]
+    assert "wrote:" in copy.get_content()
+
+
+def test_an_answer_that_is_too_large_is_forwarded_without_its_files(desk: Desk, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy says that they are in the inbox."""
+    small = replace(settings(), submission_message_bytes=2_000)
+    monkeypatch.setattr(jobs, "settings", lambda: small)
+    made = EmailMessage()
+    made["From"], made["Subject"] = "Ann <ann@example.net>", "Look"
+    made.set_content("Here it is.\n")
+    made.add_attachment(bytes(5_000), maintype="image", subtype="png", filename="a.png")
+    said = _forward(desk, shop, bytes(made).replace(b"\n", b"\r\n")).get_content()
+    assert "Here it is." in said
+    assert "1 attached file(s) are in your inbox only." in said
+
+
+def test_a_name_that_shows_an_address_is_not_taken_over(desk: Desk, shop: Shop) -> None:
+    """It would be another than the copy comes from."""
+    copy = _forward(desk, shop, WRITTEN.replace(b"From: Ann", b'From: "support@bank.example"'))
+    assert copy["From"] == "ann via Tea <shop@tea.example.com>"
+
+
+def test_a_forwarded_answer_that_comes_back_is_not_forwarded_again(desk: Desk, shop: Shop) -> None:
+    """Neither by its mark, which nobody can make up, nor as an answer to the copy; the thread says why."""
+    copy = _forward(desk, shop, WRITTEN)
+    message_id = _real(shop)
+    for mark, forwarded in ((copy["X-Forwarded-Answer"], 1), ("0" * 32, 2)):
+        again = WRITTEN.replace(b"Subject: A", b"X-Forwarded-Answer: " + mark.encode() + b"\r\nSubject: Another " + mark[:4].encode())
+        jobs.forward_answer(shop.scope, mail_id=_hand_in_answer(desk, message_id, again))
+        assert len(_forwards(shop)) == forwarded
+        assert bool(_threads(shop.scope)[0].trouble) is (forwarded == 1)
+    with transaction(shop.scope) as live:
+        live.execute(sa.text("UPDATE message SET state = 'sent', settled_at = now(), attempts = 1 WHERE state = 'queued'"))
+        copy_id = live.execute(sa.text("SELECT min(forward_id) FROM answer_forward")).scalar_one()
+    jobs.forward_answer(shop.scope, mail_id=_hand_in_answer(desk, copy_id, WRITTEN.replace(b"A q", b"Yes, a q")))
+    assert len(_forwards(shop)) == 2
+    assert _threads(shop.scope)[0].trouble == jobs.ROUND
 
 
 def test_what_can_not_be_forwarded_stays_in_the_inbox_with_the_reason(desk: Desk, shop: Shop) -> None:
