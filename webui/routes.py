@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from posthouse.webui.api import answers as api_answers
 from posthouse.webui.api import campaigns as api_campaigns
 from posthouse.webui.api import contacts as api_contacts
 from posthouse.webui.api import docs as api_docs
@@ -58,7 +59,7 @@ __all__ = ["blueprints", "offer_menus"]
 
 
 # The interface's modules put their routes on one blueprint.
-API_MODULES = (api_contacts, api_campaigns, api_messages, api_webhooks, api_docs)
+API_MODULES = (api_contacts, api_campaigns, api_messages, api_answers, api_webhooks, api_docs)
 
 
 def blueprints() -> list[Blueprint]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from posthouse.webui.api.models import Email, Input, Line, Output, Reason, Value
+from posthouse.webui.api.models import Email, Input, Line, Output, Paging, Reason, Value
 
 
 class NewMessage(Input):
@@ -78,6 +78,39 @@ class Message(Output):
     metadata: dict[str, str]
 
 
+class MessagesQuery(Paging):
+    """Which messages."""
+
+    tag: str | None = Field(None, min_length=1, max_length=64, description="Those that bear this tag.")
+    campaign_id: str | None = Field(None, max_length=40, description="Those of this campaign.")
+    contact_id: str | None = Field(None, max_length=40, description="Those to this contact.")
+
+
+class MessageLine(Output):
+    """A message in a list; ask for it by its id to read why it is where it is."""
+
+    id: str
+    to: str
+    stream: str
+    state: str
+    reason: str
+    campaign_id: str | None
+    contact_id: str | None
+    created_at: datetime
+    settled_at: datetime | None
+    bounced_at: datetime | None
+    complained_at: datetime | None
+    tags: list[str]
+    metadata: dict[str, str]
+
+
+class Messages(Output):
+    """Messages, newest first."""
+
+    data: list[MessageLine]
+    next_cursor: str | None
+
+
 class Event(Output):
     """Something that happened to a message."""
 
@@ -87,6 +120,8 @@ class Event(Output):
     at: datetime
     code: int | None = Field(description="The mail server’s reply code, where one answered.")
     text: str
+    tags: list[str] = Field(description="Those of the message.")
+    metadata: dict[str, str] = Field(description="Those of the message.")
 
 
 class Events(Output):

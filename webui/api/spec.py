@@ -79,6 +79,7 @@ _PREFIXES = {
     "delivery_id": "whd",
     "list_id": "lst",
     "message_id": "msg",
+    "thread_id": "thr",
     "webhook_id": "whk",
 }
 _ONCE = {

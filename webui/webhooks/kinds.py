@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posthouse.inbound.events import MessageAnswered
+from posthouse.inbound.threads.queries import id_of_thread
 from posthouse.platform import ids
 from posthouse.platform.errors import Missing
 from posthouse.platform.events import Event
@@ -18,7 +19,8 @@ from posthouse.sending import events as sending
 from posthouse.sending.campaigns.queries import get_campaign
 from posthouse.sending.domains.queries import get_domain
 from posthouse.sending.messages import events as messages
-from posthouse.sending.messages.queries import MessageCard, get_message, get_messages
+from posthouse.sending.messages.labels import LabelCard, labels_on
+from posthouse.sending.messages.queries import MessageCard, get_messages
 from posthouse.tenants import events as tenants
 from posthouse.tenants.contacts.queries import get_contact
 from posthouse.tenants.imports.queries import get_import
@@ -56,20 +58,18 @@ def _campaign(scope: Scope, event: Any) -> Facts:
 
 
 def _message(scope: Scope, event: Any) -> Facts:
-    told: Facts = {"message_id": ids.encode("msg", event.message_id)}
-    try:
-        return _of_message(get_message(scope, event.message_id))
-    except Missing:
-        return told
+    return _each(scope, [event.message_id], _of_message)[event.message_id]
 
 
-def _of_message(card: MessageCard) -> Facts:
+def _of_message(card: MessageCard, labels: LabelCard) -> Facts:
     return {
         "message_id": ids.encode("msg", card.id),
         "recipient": card.recipient,
         "stream": card.stream,
         "campaign_id": _id("cmp", card.campaign_id),
         "contact_id": _id("con", card.contact_id),
+        "tags": list(labels.tags),
+        "metadata": labels.metadata,
     }
 
 
@@ -81,14 +81,15 @@ def _failed(scope: Scope, event: messages.MessagesFailed) -> Many:
     return _each(scope, event.message_ids, _of_failure)
 
 
-def _each(scope: Scope, message_ids: Sequence[int], tell: Callable[[MessageCard], Facts]) -> Many:
-    gone = {one: {"message_id": ids.encode("msg", one)} for one in message_ids}
-    return Many(gone | {card.id: tell(card) for card in get_messages(scope, message_ids)})
+def _each(scope: Scope, message_ids: Sequence[int], tell: Callable[[MessageCard, LabelCard], Facts]) -> Many:
+    gone: dict[int, Facts] = {one: {"message_id": ids.encode("msg", one)} for one in message_ids}
+    cards, labels = get_messages(scope, message_ids), labels_on(scope, message_ids)
+    return Many(gone | {card.id: tell(card, labels.get(card.id, LabelCard())) for card in cards})
 
 
-def _of_failure(card: MessageCard) -> Facts:
+def _of_failure(card: MessageCard, labels: LabelCard) -> Facts:
     said = {"code": card.reply_code, "status": card.reply_status, "text": card.reply_text}
-    return {**_of_message(card), "state": card.state, "reason": card.reason, **said}
+    return {**_of_message(card, labels), "state": card.state, "reason": card.reason, **said}
 
 
 def _bounced(scope: Scope, event: messages.MessageBounced) -> Facts:
@@ -96,7 +97,8 @@ def _bounced(scope: Scope, event: messages.MessageBounced) -> Facts:
 
 
 def _answered(scope: Scope, event: MessageAnswered) -> Facts:
-    return {**_message(scope, event), "inbound_mail_id": ids.encode("eml", event.inbound_mail_id)}
+    thread = _id("thr", id_of_thread(scope, event.message_id))
+    return {**_message(scope, event), "inbound_mail_id": ids.encode("eml", event.inbound_mail_id), "thread_id": thread}
 
 
 def _clicked(scope: Scope, event: sending.MessageClicked) -> Facts:

@@ -76,7 +76,9 @@ def test_the_examples_do_what_the_page_says(street, path):
     }
     done = subprocess.run(["/bin/sh", "-c", script], env=given, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    contact, page, started, message, mime, events, refused = done.stdout.split("\n==\n")[1:8]
+    contact, page, started, message, tagged, mime, answered, events, refused = done.stdout.split("\n==\n")[1:10]
+    assert [one["id"] for one in json.loads(tagged)["data"]] == [json.loads(message)["id"]]
+    assert json.loads(answered) == {"data": [], "next_cursor": None}
     assert [one["to"] for one in json.loads(mime)["messages"]] == ["ann@example.com"]
     assert json.loads(contact)["email"] == "ann@example.com"
     assert [one["email"] for one in json.loads(page)["data"]] == ["ann@example.com"]

@@ -12,10 +12,15 @@ from ways import Ways
 
 from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
+from posthouse.platform.events import emit
 from posthouse.platform.ids import encode
 from posthouse.sending.delivery.claiming import claim
 from posthouse.sending.delivery.journal import Mark, Record
 from posthouse.sending.delivery.settlement import Settled, settle
+from posthouse.sending.events import MessageOpened
+from posthouse.sending.messages.events import MessagesSent
+from posthouse.sending.messages.labels import keep_labels
+from posthouse.sending.mime.wishes import labels_of
 from posthouse.webui.webhooks import services
 
 URL = "https://hook.example.com/x"
@@ -94,3 +99,22 @@ def test_a_message_whose_time_is_over_before_it_is_tried_is_told_as_failed(ways,
     assert claim(world.a1.scope, stream="marketing", place=ways.place) is None
     pass_on(settings)
     assert Counter(facts["state"] for _, _, facts in _told(world.a1)) == {"expired": 2}
+
+
+def test_news_of_a_message_bears_what_its_program_wrote_on_it(ways, world, settings):
+    """Told for one message or for many; a message without has none."""
+    _listen(world.a1, "message.sent", "message.opened")
+    ways.queue(world.a1, 3)
+    with transaction(world.a1.scope) as live:
+        first = live.execute(sa.text("SELECT min(id) FROM message")).scalar_one()
+        keep_labels(world.a1.scope, [first], labels_of(["receipt"], {"order": "1001"}))
+        emit(world.a1.scope, MessageOpened(message_id=first))
+        emit(world.a1.scope, MessagesSent(message_ids=[first, first + 1]))
+    for _ in range(2):
+        pass_on(settings)
+    told = {(kind, facts["message_id"]): (facts.get("tags"), facts.get("metadata")) for kind, _, facts in _told(world.a1)}
+    assert told == {
+        ("message.opened", encode("msg", first)): (["receipt"], {"order": "1001"}),
+        ("message.sent", encode("msg", first)): (["receipt"], {"order": "1001"}),
+        ("message.sent", encode("msg", first + 1)): (None, None),
+    }
