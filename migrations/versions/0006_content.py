@@ -143,7 +143,7 @@ def _campaigns() -> None:
         grants=Grants(
             app="select, insert",
             worker="select, insert",
-            lookup="select (tenant_id, id, campaign_id, content_hash, compiled), update (content_hash, source, compiled, reply_to)",
+            lookup="select (tenant_id, id, campaign_id, content_hash, source, compiled), update (content_hash, source, compiled, from_name, reply_to)",
         ),
     )
     tenant_table(

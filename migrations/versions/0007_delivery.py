@@ -320,9 +320,10 @@ def _forgotten_letters() -> None:
         "sending_empty_letters(p_tenant bigint)",
         returns="bigint",
         body=(
-            "WITH done AS (UPDATE campaign_revision r SET source = '{}', reply_to = '', compiled = jsonb_build_object('links',"
+            "WITH done AS (UPDATE campaign_revision r SET source = '{}', from_name = '', reply_to = '', compiled = jsonb_build_object('links',"
             f" CASE WHEN {links}::text ~* '@|%40' THEN '[]' ELSE {links} END)"
-            f" WHERE r.tenant_id = p_tenant AND r.campaign_id IS NULL AND r.content_hash = {retired} AND {unused} RETURNING 1)"
+            f" WHERE r.tenant_id = p_tenant AND r.campaign_id IS NULL AND r.source <> '{{}}' AND r.content_hash = {retired}"
+            f" AND {unused} RETURNING 1)"
             " SELECT count(*) FROM done"
         ),
         callers=("worker",),

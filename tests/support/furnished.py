@@ -166,12 +166,18 @@ class _Furnisher:
         done = self.note("cmp", self.draft("Spring"))
         with transaction(self.scope):
             campaigns.start(self.scope, campaign_id=done)
-            accept(
+            single = accept(
                 self.scope,
                 SingleMessage(
-                    to="jo@gmx.example.net", from_address="shop@tea.example.com", subject=self.say("Order"), html="<p>Thanks</p>"
+                    to="jo@gmx.example.net",
+                    from_address="shop@tea.example.com",
+                    subject=self.say("Order"),
+                    html="<p>Thanks</p>",
+                    tags=["receipt", '"><svg/onload=top.hit=1>'],
+                    metadata={"order": self.say("1001")},
                 ),
             )
+            self.note("msg_single", single.message_id, "msg")
         with ThreadPoolExecutor(1) as apart:  # beside the browser's own loop
             apart.submit(self._run_delivery).result()
         self._engage(done)

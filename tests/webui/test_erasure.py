@@ -30,6 +30,7 @@ from posthouse.webui.webhooks import services as webhooks
 
 ANN, BOB = "anneke@example.net", "bob@example.net"
 KINDS = ["contact.subscribed", "message.bounced", "message.answered", "message.complained"]
+NAMES = {ANN: "Anneke Voorbeeld", BOB: "Bob Example"}
 TEAM = "team@desk.example.org"
 
 
@@ -75,7 +76,7 @@ def _written_to(shop, email: str) -> list[int]:
 
 def _answer(email: str) -> bytes:
     made = EmailMessage()
-    made["From"], made["To"], made["Subject"], made["Message-ID"] = f"Some <{email}>", "x@mail.example", "Re: Tea", f"<2.{email}>"
+    made["From"], made["To"], made["Subject"], made["Message-ID"] = f"{NAMES[email]} <{email}>", "x@mail.example", "Re: Tea", f"<2.{email}>"
     made.set_content(f"Please call me. {email}")
     made.add_attachment(f"I am {email}".encode(), maintype="application", subtype="octet-stream", filename="a.bin", cte="7bit")
     return bytes(made)
@@ -156,7 +157,8 @@ def test_an_erased_person_is_nowhere_in_the_database(desk: Desk, settings: Setti
         for _ in range(2):
             pass_on(settings)
             run_due()
-    assert _naming(settings, ANN) == set()
+    assert _naming(settings, ANN) == _naming(settings, "anneke voorbeeld") == set()
+    assert "campaign_revision.from_name" in _naming(settings, "bob example")
     assert _naming(settings, BOB) == bobs
     with transaction(scope) as live:
         team = live.execute(sa.text("SELECT count(*) FILTER (WHERE recipient = ''), count(*) FROM message m JOIN answer_forward f"

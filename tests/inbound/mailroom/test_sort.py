@@ -11,6 +11,7 @@ from posthouse.inbound.authentication.sources import of_house
 from posthouse.inbound.mailroom.sort import Outcome
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
+from posthouse.sending.messages.queries import list_messages
 from posthouse.sending.standing.queries import grade
 from posthouse.sending.standing.rules import Grade
 from posthouse.sending.standing.services import count
@@ -140,6 +141,21 @@ def test_a_complaint_is_noted_once_and_suppresses(desk) -> None:
     assert desk.marks(sent) == (False, None, False, True)
     assert desk.suppressed(desk.world.a1) == [("ann@example.net", "complaint", "tenant")]
     assert [effect for _, effect, _ in desk.mail(desk.world.a1)] == ["complained", "repeated", "repeated"]
+
+
+@pytest.mark.parametrize("extra", ["", "Original-Rcpt-To: redacted\n", "Original-Rcpt-To: <bob@example.net>\n"])
+def test_a_redacted_complaint_reaches_its_tenant_and_contact(desk, extra: str) -> None:
+    """RFC 6590: no address in it, or a wrong one, and sent to an address of everybody's: the token in the original decides."""
+    with transaction(desk.world.a1.scope):
+        ann = contacts.create(desk.world.a1.scope, email="ann@example.net", source="page").id
+    sent, other = desk.send(desk.world.a1, contact_id=ann), desk.send(desk.world.a1, "bob@example.net")
+    report = letters.arf(token=sent.token, extra=extra).replace(b"Return-Path: <", b"X-Was: <").replace(b"ann@", b"x@")
+    assert desk.hand_in(report, "abuse@mail.example") is Outcome.SORTED
+    assert (desk.marks(sent), desk.marks(other)) == ((False, None, False, True), UNTOUCHED)
+    assert desk.suppressed(desk.world.a1) == [("ann@example.net", "complaint", "tenant")]
+    with transaction(desk.world.a1.scope):
+        (card,) = [one for one in list_messages(desk.world.a1.scope, contact_id=ann) if one.complained_at]
+    assert card.id == sent.id
 
 
 def test_a_complaint_that_is_taken_back_suppresses_nobody_any_more(desk) -> None:
