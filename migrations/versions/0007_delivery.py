@@ -647,10 +647,11 @@ def _rates() -> None:
     )
     platform_table(
         "route_use",
-        _of_route(),
+        *_part(),
         sa.Column("worker", sa.Text, nullable=False, primary_key=True),
-        sa.Column("connections", sa.Integer, nullable=False),
-        sa.Column("at", _WHEN, nullable=False),
+        sa.Column("stream", sa.Text, nullable=False),
+        *(sa.Column(name, sa.Integer, nullable=False) for name in ("held", "wanted", "connections")),
+        sa.Column("until", _WHEN, nullable=False),
         grants=Grants(worker=EVERYTHING, operator="select"),
         with_id=False,
         storage="fillfactor = 50",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+
+import sqlalchemy as sa
 
 from posthouse.platform import clock
 from posthouse.platform.app import settings
@@ -18,7 +22,8 @@ from posthouse.sending.pools import health
 from posthouse.sending.pools.queries import open_routes
 from posthouse.sending.rates import queries as limits
 from posthouse.sending.rates import services as rates
-from posthouse.sending.rates.rules import USE_SECONDS
+from posthouse.sending.rates import slots
+from posthouse.sending.rates.slots import Wish
 
 SAME_SECONDS = 0.5  # an end that moved by less is the one that is written down
 
@@ -38,13 +43,31 @@ def may_probe(route_id: int) -> bool:
         return health.claim_probe(scope, route_id=route_id)
 
 
-def note_use(scope: Scope, way: Way, worker: str) -> None:
-    """Say how many connections are open: when that changes, and now and then."""
-    connections, at = way.said
-    stale = clock.monotonic() - at > USE_SECONDS and way.channels
-    if way.channels != connections or stale:
-        way.said = way.channels, clock.monotonic()
-        rates.note_use(scope, route_id=way.login.card.id, worker=worker, connections=way.channels)
+def exchange(route_id: int, wishes: Mapping[str, Wish], *, worker: str, stream: str) -> dict[str, int] | None:
+    """Say what this worker keeps and wants of a route's connections, in a transaction of its own; None when that can't be said."""
+    scope = system("delivery")
+    try:
+        with transaction(scope):
+            return slots.exchange(scope, route_id=route_id, worker=worker, stream=stream, wishes=wishes)
+    except sa.exc.SQLAlchemyError:
+        return None
+
+
+def claims(route_ids: Sequence[int]) -> dict[int, slots.ByGroup] | None:
+    """Read who holds and wants connections, in a transaction of its own; None when that can't be read."""
+    scope = system("delivery")
+    try:
+        with transaction(scope):
+            return slots.claims_of(scope, route_ids)
+    except sa.exc.SQLAlchemyError:
+        return None
+
+
+def leave(worker: str) -> None:
+    """Hand back all connections of a worker that ends, or that died. Where the database is away, its term does it."""
+    scope = system("delivery")
+    with contextlib.suppress(sa.exc.SQLAlchemyError), transaction(scope):
+        slots.leave(scope, worker=worker)
 
 
 def note_answers(scope: Scope, way: Way) -> None:

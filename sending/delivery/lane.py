@@ -21,8 +21,9 @@ from posthouse.platform.scope import Scope, system
 from posthouse.sending.delivery import hosts, keeping, stops, sweeper, turns
 from posthouse.sending.delivery.claiming import WORK_SECONDS, Claimed, Place, claim
 from posthouse.sending.delivery.desk import LOW_WATER, Composes, Consignment
+from posthouse.sending.delivery.holding import Holding
 from posthouse.sending.delivery.journal import JournalFailed, Mark
-from posthouse.sending.delivery.outlet import Outlet
+from posthouse.sending.delivery.outlet import WARM_SECONDS, Outlet
 from posthouse.sending.delivery.settlement import Settled, settle
 from posthouse.sending.pools import paces
 
@@ -65,6 +66,7 @@ class LaneWorker:
         self._until = until
         folder = hosts.folder()
         self._place = Place(folder, hosts.host_name(folder), f"{os.getpid()}")
+        self._holding = Holding(self._place, stream, self._in_thread)
         self._workers = max(1, int(getattr(settings(), f"workers_{stream}")))
         self._outlets: dict[int, Outlet] = {}
         self._outlets_until: dict[int, float] = {}
@@ -77,18 +79,20 @@ class LaneWorker:
         """Claim and send until the end, then bring what was claimed to its end."""
         if threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._heed)
-        keeper = asyncio.create_task(self._keep())
+        keepers = [asyncio.create_task(self._keep()), asyncio.create_task(self._holding.keep(self._outlets))]
         try:
             while not self._over:
                 await self._round()
             while self._at_work or self._settling:
                 await asyncio.sleep(0.02)
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
             await asyncio.gather(*(outlet.close() for outlet in self._outlets.values()))
             with contextlib.suppress(sa.exc.SQLAlchemyError):
                 await self._in_thread(self._note_end)
+            await self._holding.end()
 
     def _heed(self) -> None:
         stopping.asked.set()
@@ -144,7 +148,7 @@ class LaneWorker:
     @property
     def _resting(self) -> list[int]:
         """Pools for which nothing is to be claimed now."""
-        return [pool for pool, outlet in self._outlets.items() if not outlet.open or outlet.crowded]
+        return [pool for pool, outlet in self._outlets.items() if not outlet.open or outlet.crowded or outlet.starved]
 
     def _turn(self) -> Scope | None:
         resting = self._resting
@@ -181,7 +185,14 @@ class LaneWorker:
             known.renew(now_known, workers=self._workers)
             return known
         self._outlets[pool_id] = Outlet(
-            pool_id, now_known, workers=self._workers, aside=self._in_thread, may_probe=self._may_probe, tell_low=self._news.set
+            pool_id,
+            now_known,
+            workers=self._workers,
+            aside=self._in_thread,
+            may_probe=self._may_probe,
+            slots=self._holding.slots,
+            tell_low=self._news.set,
+            warm_seconds=WARM_SECONDS if self._stream == "transactional" else 0.0,
         )
         return self._outlets[pool_id]
 
@@ -243,7 +254,7 @@ class LaneWorker:
             consignment.halted_all = True
         outlet = self._outlets.get(consignment.claimed.pool_id)
         late = clock.monotonic() >= consignment.work_until
-        if late or consignment.halted_all or (outlet is not None and not outlet.open):
+        if late or consignment.halted_all or (outlet is not None and (not outlet.open or outlet.starved)):
             consignment.release()
         elif outlet is not None:
             self._let_go(consignment, outlet)
@@ -274,7 +285,6 @@ class LaneWorker:
         ways = [way for outlet in list(self._outlets.values()) for way in outlet.ways]
         for way in sorted(ways, key=lambda one: one.login.card.id):
             keeping.note_way(scope, way)
-            keeping.note_use(scope, way, f"{self._place.host}:{self._place.worker}")
             keeping.note_answers(scope, way)
 
     def _note_end(self) -> None:

@@ -12,17 +12,19 @@ from posthouse.platform import clock
 from posthouse.sending.delivery.channel import Channel, Pace
 from posthouse.sending.delivery.conversation import End, Ended, converse
 from posthouse.sending.delivery.desk import Desk, RouteFeed
+from posthouse.sending.delivery.gate import Connection
 from posthouse.sending.delivery.meter import Aside
+from posthouse.sending.delivery.slots import Claims, Slots
 from posthouse.sending.delivery.smtp import Door, DoorShut, open_channel
-from posthouse.sending.delivery.ways import Connection, Way
+from posthouse.sending.delivery.staffing import SOON_SECONDS, wish
+from posthouse.sending.delivery.ways import Way
 from posthouse.sending.pools.queries import RouteLogin
 from posthouse.sending.rates.queries import ByGroup, HoldCard
 from posthouse.sending.rates.rules import AHEAD_SECONDS, NONE, WHOLE
 
 IDLE_SECONDS = 5.0
+WARM_SECONDS = 30.0  # one connection for single messages stays warm for longer, unless others want it
 TROUBLE_AFTER = 3  # connections in a row that ended without a single answer to a message
-MESSAGES_A_CONNECTION = 4  # so many waiting messages are worth another connection
-SOON_SECONDS = 0.5  # a way that may send again so soon counts as one that may
 BREATH_SECONDS = 0.005
 PROBE_SECONDS = 1.0  # another worker tries a route that failed: how it went is known after this
 
@@ -37,13 +39,24 @@ class Known(NamedTuple):
 
 # Asks whether this worker may be the one to try a route that failed.
 MayProbe = Callable[[int], Awaitable[bool]]
+# Makes what a worker knows of a route's connections.
+MakeSlots = Callable[[int], Slots]
 
 
 class Outlet:
     """The ways of one pool and the desk that they serve."""
 
     def __init__(
-        self, pool_id: int, known: Known, *, workers: int, aside: Aside, may_probe: MayProbe, tell_low: Callable[[], None]
+        self,
+        pool_id: int,
+        known: Known,
+        *,
+        workers: int,
+        aside: Aside,
+        may_probe: MayProbe,
+        slots: MakeSlots,
+        tell_low: Callable[[], None],
+        warm_seconds: float = 0.0,
     ) -> None:
         self.pool_id = pool_id
         self.desk = Desk(tell_low=tell_low)
@@ -51,6 +64,9 @@ class Outlet:
         self.ways: list[Way] = []
         self._aside = aside
         self._may_probe = may_probe
+        self._slots = slots
+        self._claims: Mapping[int, Claims] = {}
+        self._warm_seconds = warm_seconds
         self._leaving: list[Way] = []
         self.renew(known, workers=workers)
 
@@ -63,20 +79,21 @@ class Outlet:
             way.gone = id(way) not in kept
             if way.gone:
                 self._leaving.append(way)
-        self._leaving = [way for way in self._leaving if way.tasks]
+        self._leaving = [way for way in self._leaving if way.tasks or not way.slots.idle]
 
     def _renewed(self, way: Way | None, login: RouteLogin, known: Known, workers: int) -> Way:
         card = login.card
         limits = known.limits.get(card.id, {})
-        most = max(1, min(card.max_connections, limits.get(WHOLE, NONE).connections or card.max_connections) // workers)
+        limit = min(card.max_connections, limits.get(WHOLE, NONE).connections or card.max_connections)
+        most = max(1, limit // workers)
         if way is None or not way.login.same_door(login) or way.login.card.warming is not card.warming:
-            way = Way(login, most, self._aside, workers, limits)
+            way = Way(login, limit, most, self._aside, self._slots(card.id), workers, limits)
         elif way.login.card.parked_until is not None and card.parked_until is None and not way.trouble:
             way.failures, way.rests_until = 0, 0.0  # it worked elsewhere, or a person ended its rest
         elif card.failures > way.failures and card.parked_until is not None:
             way.failures = card.failures  # it failed elsewhere
             way.rests_until = max(way.rests_until, clock.monotonic() + (card.parked_until - clock.now()).total_seconds())
-        way.login, way.most = login, most
+        way.login, way.limit, way.most = login, limit, most
         way.take_limits(limits, sharers=workers)
         way.hear_holds([hold for hold in known.holds if hold.route_id == card.id])
         return way
@@ -104,30 +121,63 @@ class Outlet:
 
     def staff(self) -> None:
         """Open as many connections as the waiting messages are worth, shared by the routes' weights."""
+        if self.closing:
+            return
         lanes: dict[int | None, list[Way]] = {}
         for way in self.ways:
             if way.open and way.blocked(WHOLE) < SOON_SECONDS:
                 lanes.setdefault(way.lane, []).append(way)
         for lane, ways in lanes.items():
             waiting = self.desk.waiting_for(lane)
-            if waiting:
-                self._staff(ways, waiting)
+            for way in ways if waiting else ():
+                wanted = wish(way, ways, waiting)
+                if wanted > way.may_have:
+                    self._ask(way, wanted)
+                for _ in range(min(wanted, way.may_have) - len(way.tasks)):
+                    task = asyncio.create_task(self._serve(way))
+                    way.tasks.add(task)
+                    task.add_done_callback(way.tasks.discard)
 
-    def _staff(self, ways: Sequence[Way], waiting: Mapping[str, int]) -> None:
-        weights = sum(way.login.card.weight for way in ways)
-        for way in ways:
-            count = sum(count for group, count in waiting.items() if way.free or way.blocked(group) < SOON_SECONDS)
-            share = math.ceil(math.ceil(count / MESSAGES_A_CONNECTION) * way.login.card.weight / weights)
-            # A connection that speaks with a slow server is no help for what waits; one that is idle or being opened is.
-            ready = len(way.tasks) - way.busy
-            # Where permits are what is short, one connection that waits for them is enough.
-            if ready and way.meters:
-                continue
-            most = 1 if way.half_open else _most(way, ways)
-            for _ in range(min(share - ready, most - len(way.tasks))):
-                task = asyncio.create_task(self._serve(way))
-                way.tasks.add(task)
-                task.add_done_callback(way.tasks.discard)
+    @property
+    def starved(self) -> bool:
+        """Whether other workers have all connections that there may be, so that nothing can leave from here."""
+        ways = [way for way in self.ways if way.open]
+        return bool(ways) and all(way.slots.starved(WHOLE) and not way.tasks for way in ways)
+
+    def _ask(self, way: Way, wanted: int) -> None:
+        if way.asking_slots is None or way.asking_slots.done():
+            way.asking_slots = asyncio.create_task(self._ask_beside(way, wanted))
+
+    async def _ask_beside(self, way: Way, wanted: int) -> None:
+        before = way.may_have
+        await way.slots.ask(WHOLE, wanted)
+        self._heard_slots(way)
+        if way.may_have > before:
+            self.staff()
+
+    def _heard_slots(self, way: Way) -> None:
+        way.may_have = way.slots.allowed(WHOLE)
+        if way.crowded:
+            self.desk.work.set()  # the idle ones go first
+        if self.starved:
+            for consignment in list(self.desk.consignments):
+                consignment.release()
+
+    async def tend_slots(self, claims: Mapping[int, Claims]) -> None:
+        """Hold on to the connections that are used, hand back the others, make room for other workers. Every second."""
+        self._claims = claims
+        for way in [*self.ways, *self._leaving]:
+            if not way.slots.idle:
+                await self._tend_slots(way)
+
+    async def _tend_slots(self, way: Way) -> None:
+        waiting = {} if way.gone else self.desk.waiting_for(way.lane)
+        of_lane = [one for one in self.ways if one.open and one.lane == way.lane] or [way]
+        wanted = {group: min(count, len(way.tasks)) for group, count in waiting.items()}
+        wanted[WHOLE] = wish(way, of_lane, waiting) if waiting else way.busy
+        claims = self._claims.get(way.login.card.id, {})
+        await way.slots.tick(claims, {**way.users, WHOLE: len(way.tasks)}, wanted)
+        self._heard_slots(way)
 
     async def _serve(self, way: Way) -> None:
         """Be one connection of a route until there is no work for a while, or the route needs a rest."""
@@ -138,12 +188,10 @@ class Outlet:
             if way.half_open and not await self._may_probe(way.login.card.id):
                 way.rests_until = clock.monotonic() + PROBE_SECONDS
                 return
-            while way.open and not way.gone and await self._work(way, gate):
+            while way.open and not way.gone and not way.crowded and await self._work(way, gate):
                 if channel is None or not channel.alive:
-                    way.channels -= channel is not None
                     channel = None
                     channel = await open_channel(door(way.login), pace=way.pace)
-                    way.channels += 1
                     gate.anew()
                 feed = RouteFeed(self.desk, way.login.card.id, lane=way.lane, preamble=way.login.card.preamble, gate=gate)
                 # After a failure a single letter shows whether the route is well again.
@@ -163,9 +211,19 @@ class Outlet:
             if way.open:
                 way.failed(shut.detail, lasting=not shut.temporary)
         finally:
+            await self._end(way, channel)
+
+    async def _end(self, way: Way, channel: Channel | None) -> None:
+        # Counted no more among those that may be too many, or the others would follow; held until it is closed.
+        way.ending += 1
+        try:
             if channel is not None:
-                way.channels -= 1
                 await channel.quit()
+        finally:
+            way.ending -= 1
+            way.tasks.discard(asyncio.current_task())
+            if way.slots.pressed and not self.closing and (way.asking_slots is None or way.asking_slots.done()):
+                way.asking_slots = asyncio.create_task(self._tend_slots(way))  # others wait for it
 
     @staticmethod
     def _learn(way: Way, channel: Channel, end: End, feed: RouteFeed, *, hopeless: bool) -> None:
@@ -185,13 +243,14 @@ class Outlet:
 
     async def _work(self, way: Way, gate: Connection) -> bool:
         """Wait until a letter may leave by the way; False when none does for a while."""
-        end = clock.monotonic() + IDLE_SECONDS
-        while way.open and not way.gone and not self.closing:
+        began = clock.monotonic()
+        while way.open and not way.gone and not self.closing and not way.crowded:
             waiting = self.desk.waiting_for(way.lane, gate)
             pause = (0.0 if way.free else await way.stock_up(waiting)) if waiting else math.inf
             if not pause:
                 return True
-            left = end - clock.monotonic()
+            patience = self._warm_seconds if len(way.tasks) - way.ending == 1 else 0.0
+            left = began + max(IDLE_SECONDS, patience) - clock.monotonic()
             if left <= 0 or (pause > left and pause is not math.inf):
                 return False
             if pause is math.inf:
@@ -218,14 +277,6 @@ class Outlet:
         await asyncio.gather(*tasks, return_exceptions=True)
         for way in ways:
             await way.close()
-
-
-def _most(way: Way, ways: Sequence[Way]) -> int:
-    """How many connections a way may have beside the others: where weights differ, none so many that its share grows past them."""
-    if len({one.login.card.weight for one in ways}) == 1:
-        return way.most
-    each = min(one.most / one.login.card.weight for one in ways)
-    return max(1, round(each * way.login.card.weight))
 
 
 def door(login: RouteLogin) -> Door:

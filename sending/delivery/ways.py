@@ -13,6 +13,7 @@ from posthouse.sending.delivery.channel import Pace
 from posthouse.sending.delivery.conversation import Verdict
 from posthouse.sending.delivery.meter import Aside, Meter, meters
 from posthouse.sending.delivery.retry import route_pause_seconds
+from posthouse.sending.delivery.slots import Slots
 from posthouse.sending.delivery.tally import Tally
 from posthouse.sending.delivery.wire import Reply
 from posthouse.sending.mailboxes.rules import OTHER
@@ -37,11 +38,13 @@ class Rest:
 
 @dataclass(slots=True)
 class Way:
-    """A route. `most`: connections of this worker. `limits`, `meters`, `backoffs` by mailbox provider, its own under the empty name."""
+    """A route. `limit`: connections of all workers; `most`: of this one. `limits`, `meters`, `backoffs` by mailbox provider, its own under the empty name."""
 
     login: RouteLogin
+    limit: int
     most: int
     aside: Aside
+    slots: Slots
     sharers: int = 1
     limits: ByGroup = field(default_factory=dict)
     pace: Pace = field(init=False)
@@ -51,15 +54,16 @@ class Way:
     well: bool = False  # to be written down
     gone: bool = False  # paused, deleted or changed: what is on its connections ends there, nothing new goes that way
     busy: int = 0  # of its connections, how many are sending
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)  # a connection each
+    may_have: int = 0  # so many of these
+    ending: int = 0  # of these, how many say goodbye
     meters: dict[str, Meter] = field(default_factory=dict)
     backoffs: dict[str, Backoff] = field(default_factory=dict)
     users: Counter[str] = field(default_factory=Counter)  # connections that have letters for a provider in hand
-    channels: int = 0  # open connections
-    said: tuple[int, float] = (0, 0.0)  # how many of them were written down, and when
     tally: Tally = field(default_factory=Tally)
     noted: dict[str, float] = field(default_factory=dict)  # what is written down as resting, and until when
     asking: set[asyncio.Task[None]] = field(default_factory=set)
+    asking_slots: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         card = self.login.card
@@ -94,8 +98,15 @@ class Way:
         """Whether nothing is limited and nobody rests."""
         return not self.limits and not self.backoffs and not self.failures
 
+    @property
+    def crowded(self) -> bool:
+        """Whether more connections are open than may be."""
+        return len(self.tasks) - self.ending > self.may_have
+
     def take_limits(self, limits: ByGroup, *, sharers: int) -> None:
         """Hold to these limits from now on; where they are the same, what was taken stays."""
+        of_groups = {group: one.connections for group, one in limits.items() if group and one.connections is not None}
+        self.slots.limits = {WHOLE: self.limit, **of_groups}
         if limits == self.limits and sharers == self.sharers and (self.meters or not limits):
             return
         self.limits, self.sharers = limits, sharers
@@ -163,6 +174,8 @@ class Way:
                 return max(whole.wait_seconds, 0.001)
         waits = []
         for group, count in waiting.items():
+            if self._full(group):
+                await self.slots.ask(group, self.users[group] + 1)
             meter = self.meters.get(group)
             if meter is not None and not meter.ready and not self.blocked(group):
                 await meter.refill(count)
@@ -175,8 +188,21 @@ class Way:
         wait, meter = self.blocked(group), self.meters.get(group)
         if not wait and meter is not None and not meter.ready:
             return 0.001
-        most = self.limits.get(group, NONE).connections
-        return wait or (BUSY_SECONDS if most is not None and self.users[group] >= most else 0.0)
+        return wait or (BUSY_SECONDS if self._full(group) else 0.0)
+
+    def _full(self, group: str) -> bool:
+        """Whether no further connection may have letters for a provider in hand."""
+        return group in self.slots.limits and self.users[group] >= self.slots.allowed(group)
+
+    def ask_slots(self, group: str) -> None:
+        """Have a further connection for a provider asked for beside, unless that is done already."""
+        if self.asking_slots is None or self.asking_slots.done():
+            self.asking_slots = asyncio.create_task(self.slots.ask(group, self.users[group] + 1))
+
+    def too_many(self, group: str, *, in_hand: bool) -> bool:
+        """Whether a connection that has letters for a provider in hand, or has not yet, must take none."""
+        allowed = self.slots.allowed(group)
+        return self.users[group] > allowed or (not in_hand and self.users[group] >= allowed)
 
     def rests(self) -> dict[str, Rest]:
         """Say what of it waits just now for long enough to be told."""
@@ -191,109 +217,8 @@ class Way:
 
     async def close(self) -> None:
         """Hand unused permits back."""
-        await asyncio.gather(*self.asking, return_exceptions=True)
+        last = [self.asking_slots] if self.asking_slots is not None else []
+        await asyncio.gather(*self.asking, *last, return_exceptions=True)
         for meter in self.meters.values():
             if meter.lasting:
                 await self.aside(meter.hand_back)
-
-
-class Connection:
-    """The gate of one connection of a way."""
-
-    def __init__(self, way: Way, others: Iterable[Way]) -> None:
-        self._way = way
-        self._others = others
-        self._in_hand: Counter[str] = Counter()
-        self._carried: Counter[str] = Counter()
-
-    def anew(self) -> None:
-        """Begin to count anew: the connection was opened again."""
-        self._carried.clear()
-
-    @property
-    def free(self) -> bool:
-        """Whether nothing is limited just now."""
-        return self._way.free
-
-    def may_pull(self) -> bool:
-        """Whether it may take anything at all."""
-        way = self._way
-        if way.gone or not way.open:
-            return False
-        meter = way.meters.get(WHOLE)
-        if meter is None or meter.ready:
-            return True
-        way.ask(WHOLE, meter.limits.lot)
-        return False
-
-    def may_take(self, group: str) -> bool:
-        """Whether it may take a letter for a provider's recipients."""
-        way = self._way
-        backoff = way.backoffs.get(group)
-        if backoff is not None and not backoff.may_take:
-            return False
-        limits = way.limits.get(group)
-        if limits is None or not group:
-            return True
-        if limits.messages_per_connection is not None and self._carried[group] >= limits.messages_per_connection:
-            return False
-        if limits.connections is not None and not self._in_hand[group] and way.users[group] >= limits.connections:
-            return False
-        meter = way.meters.get(group)
-        if meter is None or meter.ready:
-            return True
-        way.ask(group, limits.lot)
-        return False
-
-    def spent(self, waiting: Mapping[str, int]) -> bool:
-        """Whether another connection could take what this one may carry no more of."""
-        limits = [(group, self._way.limits.get(group, NONE).messages_per_connection) for group in waiting]
-        return bool(limits) and all(most is not None and self._carried[group] >= most for group, most in limits)
-
-    def fits(self, size_bytes: int) -> bool:
-        """Whether it may take a letter of this size."""
-        return _fits(self._way, size_bytes)
-
-    def fits_nowhere(self, size_bytes: int) -> bool:
-        """Whether a letter of this size may leave by no route at all."""
-        return not any(_fits(way, size_bytes) for way in self._others)
-
-    def took(self, group: str) -> None:
-        """Note that it has a letter in hand."""
-        way = self._way
-        if way.free:
-            return
-        if (backoff := way.backoffs.get(group)) is not None and backoff.failures:
-            backoff.probe_out = True
-        for key in (WHOLE, group):
-            if (meter := way.meters.get(key)) is not None:
-                meter.take()
-        if group in way.limits:
-            self._carried[group] += 1
-            self._in_hand[group] += 1
-            way.users[group] += self._in_hand[group] == 1
-
-    def gave_back(self, group: str) -> None:
-        """Note that a letter in hand wasn't sent."""
-        way = self._way
-        self._left(group)
-        if (backoff := way.backoffs.get(group)) is not None:
-            backoff.probe_out = False
-        for key in (WHOLE, group):
-            if (meter := way.meters.get(key)) is not None:
-                meter.give_back()
-
-    def heard(self, group: str, verdict: Verdict, reply: Reply) -> None:
-        """Note what became of a letter in hand."""
-        self._left(group)
-        self._way.hear(group, verdict, reply)
-
-    def _left(self, group: str) -> None:
-        if self._in_hand[group]:
-            self._in_hand[group] -= 1
-            self._way.users[group] -= self._in_hand[group] == 0
-
-
-def _fits(way: Way, size_bytes: int) -> bool:
-    most = way.most_bytes
-    return most is None or size_bytes + len(way.login.card.preamble) <= most

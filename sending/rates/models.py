@@ -53,11 +53,15 @@ class RouteHold(Model):
 
 
 class RouteUse(Model):
-    """How many connections a worker has open by a route, as it said last."""
+    """How many of a route's connections (of those that may carry mail for a provider) a worker holds, wants and has open, until a time."""
 
     __tablename__ = "route_use"
 
     route_id: Mapped[BigId] = mapped_column(sa.ForeignKey("route.id", ondelete="CASCADE"), primary_key=True)
+    domain_group: Mapped[str] = mapped_column(primary_key=True)
     worker: Mapped[str] = mapped_column(primary_key=True)
+    stream: Mapped[str]
+    held: Mapped[int]
+    wanted: Mapped[int]
     connections: Mapped[int]
-    at: Mapped[Stamp]
+    until: Mapped[Stamp]

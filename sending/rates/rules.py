@@ -23,9 +23,6 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 QUICK = ("second", "minute")  # kept in Redis
 LASTING = ("hour", "day")  # kept in PostgreSQL
 BUCKETS = {"hour": timedelta(minutes=1), "day": timedelta(minutes=15)}
-# What a worker said of its connections counts for so long.
-USE_HOLDS = timedelta(seconds=15)
-USE_SECONDS = 5.0
 # How much is worth holding under lease beside what can leave at once.
 AHEAD_SECONDS = 20.0
 

@@ -15,7 +15,7 @@ from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending.pools import permissions
 from posthouse.sending.pools.models import Route
-from posthouse.sending.rates import rules
+from posthouse.sending.rates import rules, slots
 from posthouse.sending.rates.models import RouteHold, RouteLimit
 from posthouse.sending.rates.quick import Granted
 from posthouse.sending.rates.rules import LASTING, WHOLE, Limits
@@ -41,12 +41,6 @@ _HOLD = sa.text(
     ' ON CONFLICT (route_id, domain_group) DO UPDATE SET "by" = excluded."by", "until" = excluded."until", said = excluded.said,'
     ' failures = excluded.failures, since = CASE WHEN route_hold."until" < :now THEN excluded.since ELSE route_hold.since END'
 )
-_USE = sa.text(
-    "INSERT INTO route_use (route_id, worker, connections, at) SELECT :route, :worker, :connections, :at"
-    " WHERE EXISTS (SELECT 1 FROM route r WHERE r.id = :route)"
-    " ON CONFLICT (route_id, worker) DO UPDATE SET connections = excluded.connections, at = excluded.at"
-)
-_FORGET_USE = sa.text("DELETE FROM route_use WHERE at < :before")
 _FORGET = sa.text("DELETE FROM route_spent WHERE period = :period AND bucket < :before")
 
 
@@ -103,12 +97,6 @@ def note_hold(scope: Scope, *, route_id: int, group: str, by: str, until: dateti
     session(scope).execute(_HOLD, values)
 
 
-def note_use(scope: Scope, *, route_id: int, worker: str, connections: int) -> None:
-    """Note how many connections a worker has open by a route. For workers."""
-    values = {"route": route_id, "worker": worker, "connections": connections, "at": clock.now()}
-    session(scope).execute(_USE, values)
-
-
 def end_hold(scope: Scope, *, route_id: int, group: str) -> None:
     """Note that it goes on. Harmless where nothing rested. For workers."""
     where = (RouteHold.route_id == route_id, RouteHold.domain_group == group)
@@ -120,4 +108,4 @@ def forget(scope: Scope) -> None:
     now = clock.now()
     for period in LASTING:
         session(scope).execute(_FORGET, {"period": period, "before": rules.counted_from(now, period)})
-    session(scope).execute(_FORGET_USE, {"before": now - rules.USE_HOLDS})
+    slots.forget(scope)

@@ -47,6 +47,7 @@ class Relay:
     sessions: list[Session] = field(default_factory=list)
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     port: int = 0
+    most_open: int = 0  # connections at the same time
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -66,6 +67,7 @@ class Relay:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.most_open = max(self.most_open, len(self._tasks))
         session = Session(len(self.sessions) + 1, peer=writer.get_extra_info("peername")[0])
         self.sessions.append(session)
         try:
