@@ -23,7 +23,7 @@ from posthouse.sending.delivery.claiming import WORK_SECONDS, Claimed, Place, cl
 from posthouse.sending.delivery.desk import LOW_WATER, Composes, Consignment
 from posthouse.sending.delivery.holding import Holding
 from posthouse.sending.delivery.journal import JournalFailed, Mark
-from posthouse.sending.delivery.outlet import WARM_SECONDS, Outlet
+from posthouse.sending.delivery.outlet import Outlet
 from posthouse.sending.delivery.settlement import Settled, settle
 from posthouse.sending.pools import paces
 
@@ -192,7 +192,7 @@ class LaneWorker:
             may_probe=self._may_probe,
             slots=self._holding.slots,
             tell_low=self._news.set,
-            warm_seconds=WARM_SECONDS if self._stream == "transactional" else 0.0,
+            brisk=self._stream == "transactional",
         )
         return self._outlets[pool_id]
 

@@ -56,7 +56,7 @@ class Outlet:
         may_probe: MayProbe,
         slots: MakeSlots,
         tell_low: Callable[[], None],
-        warm_seconds: float = 0.0,
+        brisk: bool = False,
     ) -> None:
         self.pool_id = pool_id
         self.desk = Desk(tell_low=tell_low)
@@ -66,7 +66,7 @@ class Outlet:
         self._may_probe = may_probe
         self._slots = slots
         self._claims: Mapping[int, Claims] = {}
-        self._warm_seconds = warm_seconds
+        self._brisk = brisk  # for single messages: whatever is free is used, and the last connection stays warm
         self._leaving: list[Way] = []
         self.renew(known, workers=workers)
 
@@ -85,7 +85,7 @@ class Outlet:
         card = login.card
         limits = known.limits.get(card.id, {})
         limit = min(card.max_connections, limits.get(WHOLE, NONE).connections or card.max_connections)
-        most = max(1, limit // workers)
+        most = limit if self._brisk else max(1, limit // workers)
         if way is None or not way.login.same_door(login) or way.login.card.warming is not card.warming:
             way = Way(login, limit, most, self._aside, self._slots(card.id), workers, limits)
         elif way.login.card.parked_until is not None and card.parked_until is None and not way.trouble:
@@ -249,7 +249,7 @@ class Outlet:
             pause = (0.0 if way.free else await way.stock_up(waiting)) if waiting else math.inf
             if not pause:
                 return True
-            patience = self._warm_seconds if len(way.tasks) - way.ending == 1 else 0.0
+            patience = WARM_SECONDS if self._brisk and len(way.tasks) - way.ending == 1 else 0.0
             left = began + max(IDLE_SECONDS, patience) - clock.monotonic()
             if left <= 0 or (pause > left and pause is not math.inf):
                 return False

@@ -75,7 +75,7 @@ def connections_of(scope: Scope, route_ids: Sequence[int]) -> dict[int, int]:
     """Return how many connections are open by routes, as their workers said in the last seconds."""
     require(scope, permissions.MANAGE)
     query = sa.select(RouteUse.route_id, sa.func.sum(RouteUse.connections)).group_by(RouteUse.route_id)
-    query = query.where(RouteUse.route_id.in_(route_ids), RouteUse.domain_group == rules.WHOLE, RouteUse.until > clock.now())
+    query = query.where(RouteUse.route_id.in_(route_ids), RouteUse.domain_group == rules.WHOLE, RouteUse.until > sa.func.now())
     return {row[0]: int(row[1]) for row in session(scope).execute(query)}
 
 

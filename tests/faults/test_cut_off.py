@@ -13,8 +13,9 @@ from killing import Yard
 from product import until
 from services import services
 
-from posthouse.sending.delivery import claiming, journal, lane, retry, settlement
+from posthouse.sending.delivery import claiming, journal, keeping, lane, retry, settlement
 from posthouse.sending.delivery.journal import Journal
+from posthouse.sending.rates import slots
 
 MESSAGES = 3
 END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'posthouse_%'"
@@ -23,6 +24,9 @@ STEPS = {
     "rows locked, before the quota": (claiming, "reserve", False),
     "quota reserved, before the COMMIT": (journal, "create", True),
     "claimed": (lane, "claim", True),
+    "before connections are asked for": (keeping, "exchange", False),
+    "connections granted, before the COMMIT": (slots, "exchange", True),
+    "connections granted": (keeping, "exchange", True),
     "an intent written": (Journal, "intend", True),
     "a reply written": (Journal, "record", True),
     "before the settlement": (lane, "settle", False),
