@@ -37,7 +37,6 @@ AFTER_END_SECONDS = 10.0  # after the stretch's end what is claimed may still le
 SETTLE_AGAIN_SECONDS = 0.5
 HOLD_SECONDS = 5.0  # what may leave only after this isn't kept under lease
 ROUTES_SECONDS = 2.0  # changes of routes are noticed after this
-
 GC_OBJECTS = 20_000
 
 T = TypeVar("T")
@@ -288,8 +287,7 @@ class LaneWorker:
             keeping.note_answers(scope, way)
 
     def _note_end(self) -> None:
-        scope = system("delivery")
-        with transaction(scope):
+        with transaction(scope := system("delivery")):
             self._note_ways(scope)
 
     async def _in_thread(self, act: Callable[[], T]) -> T:

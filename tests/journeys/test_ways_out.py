@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from posthouse.platform import ids
 from posthouse.platform.db import transaction
 from posthouse.sending.pools import health, services
-from posthouse.sending.rates import services as rates
+from posthouse.sending.rates import slots
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def _send(served, route):
         health.note_answers(scope, route_id=route, sent=1_234, deferred=5, refused=2, lost=1)
         health.note_wording(scope, route_id=route, group="google", code=421, shape="slow down", text="4.7.28 slow down", count=5)
         health.note_well(scope, route_id=route)
-        rates.note_use(scope, route_id=route, worker="w", connections=7)
+        slots.exchange(scope, route_id=route, worker="w", stream="marketing", wishes={"": slots.Wish(10, 7, 7, open=7)})
 
 
 def _break(served, route):
