@@ -62,9 +62,9 @@ def _read(request: HookRequest) -> list[ProviderEvent]:
 
 
 def _events(record: dict[str, Any]) -> Iterator[ProviderEvent]:
-    kind = _TYPES.get(text(record.get("type")), EventType.UNKNOWN)
+    kind = _kind(record)
     report = as_dict(record.get("feedback_report"))
-    if kind is EventType.COMPLAINED and text(report.get("feedback_type")) == "opt-out":
+    if kind is EventType.COMPLAINED and text(report.get("feedback_type")).lower() == "opt-out":
         kind = EventType.UNSUBSCRIBED
     for recipient in _recipients(record, report):
         yield ProviderEvent(
@@ -76,8 +76,19 @@ def _events(record: dict[str, Any]) -> Iterator[ProviderEvent]:
             permanent=None if kind is EventType.DEFERRED else True,
             text=_answer(record),
             hints=hints(record),
-            category=text(report.get("feedback_type")) if report else _CATEGORIES.get(text(record.get("bounce_classification")), ""),
+            category=text(report.get("feedback_type")).lower()
+            if report
+            else _CATEGORIES.get(text(record.get("bounce_classification")), ""),
         )
+
+
+def _kind(record: dict[str, Any]) -> EventType:
+    kind = _TYPES.get(text(record.get("type")), EventType.UNKNOWN)
+    if record.get("type") != "OOB":
+        return kind
+    # It makes one of each recipient of any delivery report, those about a delay or a delivery too (RFC 3463 2).
+    class_ = text(as_dict(as_dict(record.get("response")).get("enhanced_code")).get("class"))
+    return {"2": EventType.DELIVERED, "4": EventType.DEFERRED}.get(class_, kind)
 
 
 def _event_id(record: dict[str, Any]) -> str:
@@ -86,9 +97,11 @@ def _event_id(record: dict[str, Any]) -> str:
 
 
 def _recipients(record: dict[str, Any], report: dict[str, Any]) -> list[str]:
-    # A string in its older releases, a list since one message may go to several.
-    named = record.get("recipient") or report.get("original_rcpt_to") or ""
-    found = [text(one) for one in named[:100]] if isinstance(named, list) else [text(named)]
+    # A string in its older releases, a list since one message may go to several. Of a complaint it is the address that took it, and
+    # who complained stands in the report, under a name that its releases spell in two ways.
+    complainer = report.get("original_rcpto_to") or report.get("original_rcpt_to")
+    named = complainer or record.get("recipient") or ""
+    found = [text(one).strip().strip("<>") for one in named[:100]] if isinstance(named, list) else [text(named).strip("<>")]
     return found or [""]
 
 

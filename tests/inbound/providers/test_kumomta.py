@@ -91,6 +91,96 @@ def test_a_complaint_keeps_its_kind() -> None:
     assert left.type is EventType.UNSUBSCRIBED
 
 
+# Every field that its reference of log records names, with values of our own.
+WHOLE = {
+    **RECORD,
+    "queue": "spring:shop@example.net",
+    "site": "source2->(mx1|mx2).example.net",
+    "size": 20_480,
+    "peer_address": {"name": "mx1.example.net.", "addr": "192.0.2.25"},
+    "created": 1_799_999_000,
+    "egress_pool": "pool0",
+    "egress_source": "source2",
+    "source_address": {"address": "198.51.100.7:53210", "protocol": None, "server": None},
+    "feedback_report": None,
+    "meta": {"tenant": "shop"},
+    "headers": {"Subject": "Hello"},
+    "delivery_protocol": "ESMTP",
+    "reception_protocol": "ESMTP",
+    "nodeid": "557f3ad4-2c8c-11ee-976e-782d7e12e173",
+    "tls_cipher": "TLS_AES_256_GCM_SHA384",
+    "tls_protocol_version": "TLSv1.3",
+    "tls_peer_subject_name": ["C=US", "CN=mx1.example.net"],
+    "provider_name": "example",
+    "session_id": "9bcd689e-23d9-41b7-a015-63a1382f8b57",
+}
+COMPLAINT = {
+    **WHOLE,
+    "type": "Feedback",
+    "sender": "",
+    "recipient": "fbl-token@mail.example",
+    "response": {"code": 200, "enhanced_code": None, "content": "", "command": None},
+    "feedback_report": {
+        "feedback_type": "ABUSE",
+        "user_agent": "Loop/1.0",
+        "version": "1",
+        "arrival_date": "2026-11-25T10:00:00Z",
+        "incidents": None,
+        "original_envelope_id": None,
+        "original_mail_from": "<token@bounce.mail.example>",
+        "reporting_mta": {"mta_type": "dns", "name": "mx1.example.net"},
+        "source_ip": "198.51.100.7",
+        "authentication_results": ["mx1.example.net; spf=pass"],
+        "original_rcpto_to": ["<ann@example.net>"],
+        "reported_domain": ["mail.example"],
+        "reported_uri": [],
+        "extensions": {"x-loop": ["7"]},
+        "original_message": "Return-Path: <token@bounce.mail.example>\nSubject: Hello\n\nHi\n",
+        "supplemental_trace": None,
+    },
+}
+
+
+def test_a_record_with_every_documented_field() -> None:
+    """What is not asked for changes nothing, and our token is found wherever it stands."""
+    (event,) = _read(WHOLE)
+    assert (event.type, event.recipient, event.at, event.text) == (
+        EventType.BOUNCED,
+        "ann@example.net",
+        1_800_000_000,
+        "552 5.2.2 over quota",
+    )
+    assert "token@bounce.mail.example" in event.hints
+
+
+def test_a_complaint_names_who_complained() -> None:
+    """Its record's recipient is the address that took the report; the person stands in the report, in angles, under a misspelt name."""
+    (event,) = _read(COMPLAINT)
+    found = understand("kumomta", event)
+    assert (event.type, event.recipient) == (EventType.COMPLAINED, "ann@example.net")
+    assert found is not None
+    assert found.feedback is not None
+    assert found.feedback.kind == "abuse"
+    assert "token@bounce.mail.example" in event.hints
+
+
+@pytest.mark.parametrize(
+    ("class_", "wanted"), [(5, EventType.BOUNCED), (4, EventType.DEFERRED), (2, EventType.DELIVERED), (None, EventType.BOUNCED)]
+)
+def test_an_out_of_band_report_may_be_about_a_delay(class_: int | None, wanted: EventType) -> None:
+    """It logs each recipient of a delivery report, and only the code says whether that was a failure."""
+    response = {"code": 550, "enhanced_code": class_ and {"class": class_, "subject": 4, "detail": 7}, "content": "told later"}
+    (event,) = _read({**WHOLE, "type": "OOB", "response": response})
+    assert event.type is wanted
+
+
+@pytest.mark.parametrize("type_", ["Rejection", "Delay", "AdminRebind", "XferOut", "Any"])
+def test_records_about_no_recipient_change_nothing(type_: str) -> None:
+    """Its newer types."""
+    (event,) = _read({**WHOLE, "type": type_})
+    assert understand("kumomta", event) is None
+
+
 def test_a_long_batch_is_cut_without_loss() -> None:
     """Each piece is kept and sorted by itself."""
     assert PROVIDER.cut is not None

@@ -134,3 +134,66 @@ def test_rubbish_never_breaks_the_reader(rubbish: bytes) -> None:
             _read(body)
         except Unreadable:
             continue
+
+
+# The columns in the order in which its guide lists them, and with what a file of several record types carries besides.
+ALL = (
+    "type,timeLogged,timeQueued,timeFirstAttempt,totalSecondsQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,srcType,srcMta,"
+    "dlvType,dlvSourceIp,dlvDestinationIp,dlvEsmtpAvailable,dlvSize,vmta,jobId,envId,queue,vmtaPool,format,userAgent,feedbackType,repSourceIp,"
+    "reportedDomain,reportingMta,header_Return-Path,header_Message-Id,rcvSourceIp,rcvSourceIp,dsnReportingMta"
+)
+
+
+def _row(**values: str) -> str:
+    named = {name.lower(): value for name, value in values.items()}
+    return ",".join(named.get(name.lower().replace("-", "_"), "") for name in ALL.split(","))
+
+
+@pytest.mark.parametrize(
+    "at", ["1799971200", "2027-01-15 00:00:00+0000", "2027-01-15 00:00:00", "2027-01-15T00:00:00Z", "2027-01-15 01:00:00+0100"]
+)
+def test_the_forms_in_which_it_writes_times(at: str) -> None:
+    """Seconds since 1970 is what it does by itself; the rest can be set."""
+    (event,) = _read(f"{ALL}\r\n{_row(type='b', timeLogged=at, rcpt='ann@example.net', dsnDiag='smtp;550 5.1.1 no such user')}\r\n")
+    assert (event.at, event.text) == (1_799_971_200, "550 5.1.1 no such user")
+
+
+def test_a_file_of_several_kinds_of_records() -> None:
+    """All columns of all kinds stand in it, most of them empty; a column may come twice."""
+    rows = [
+        _row(type="d", rcpt="ann@example.net", dsnAction="relayed", dsnStatus="2.0.0 (success)", dsnDiag="smtp;250 2.0.0 OK"),
+        _row(type="t", rcpt="bob@example.net", dsnAction="delayed", dsnStatus="4.2.2 (mailbox full)", dsnDiag="smtp;452 4.2.2 over quota"),
+        _row(
+            type="rb",
+            orig="t@m.example",
+            rcpt="cy@example.net",
+            dsnStatus="5.1.1",
+            dsnDiag="smtp;550 unknown",
+            dsnReportingMta="mx.example.net",
+        ),
+        _row(type="f", rcpt="fbl-t@m.example", format="arf", feedbackType="abuse", header_Return_Path="t@m.example", userAgent="Loop/1"),
+        _row(type="r", rcpt="dan@example.net"),
+        _row(type="tq", rcpt="dan@example.net"),
+    ]
+    events = _read("\r\n".join([ALL, *rows, ""]))
+    kinds = [EventType.DELIVERED, EventType.DEFERRED, EventType.BOUNCED, EventType.COMPLAINED, EventType.QUEUED, EventType.UNKNOWN]
+    assert [event.type for event in events] == kinds
+    assert "t@m.example" in events[3].hints
+    assert [understand("powermta", event) is None for event in events] == [True, False, False, False, True, True]
+
+
+def test_the_file_may_name_its_columns_in_any_order_and_case() -> None:
+    """Also quoted, and each file of a rotation has a head of its own."""
+    one = '"RCPT","Type","dsndiag","timelogged"\n'
+    other = "rcpt,type,dsnDiag,timeLogged\n"
+    for head in (one, other):
+        with pytest.raises(Unreadable, match="column names"):
+            _read(head + "ann@example.net,b,smtp;550 5.1.1 x,1800000000\n")
+    moved = 'type,"dsnDiag",RCPT,timelogged\nb,smtp;550 5.1.1 x,ann@example.net,1800000000\n'
+    assert [event.recipient for event in _read(moved + moved)] == ["ann@example.net"] * 2
+
+
+def test_its_guides_order_of_words_in_a_remote_status() -> None:
+    """A remote status report that is no failure is never a bounce."""
+    (event,) = _read(f"{ALL}\r\n{_row(type='rs', rcpt='ann@example.net', dsnAction='delayed', dsnStatus='4.4.1')}\r\n")
+    assert understand("powermta", event) is None
