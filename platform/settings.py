@@ -111,6 +111,11 @@ class Settings:
         " IP addresses and networks; comma separated. All others suppress one recipient only.",
         form=rules.MAIL_SOURCES,
     )
+    box_token_hosts: str = setting(
+        "",
+        "Hosts, HOST or HOST:PORT, whose OAuth token services bounce mailboxes may be signed in with, besides Google's and Microsoft's;"
+        " comma separated. By https, or by http on 127.0.0.1.",
+    )
     inbound_lmtp_host: str = setting("127.0.0.1", "Address on which the inbound service listens for LMTP.", form=rules.NOT_EMPTY)
     inbound_lmtp_port: int = setting(
         0,

@@ -17,7 +17,10 @@ class BoxTrouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a mailbox is and how to get in. `tls` is tls, starttls or none. `folder` is for IMAP only."""
+    """Where a mailbox is and how to get in. `tls` is tls, starttls or none. `folder` is for IMAP only.
+
+    `signs_in` is password or xoauth2; then `password` is the refresh token, and `token_url` the service that takes it, among `token_hosts`.
+    """
 
     protocol: str
     host: str
@@ -29,6 +32,11 @@ class Place:
     folder: str = "INBOX"
     afterwards: str = "delete"
     move_to: str = ""
+    signs_in: str = "password"
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    token_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,9 @@ class Listed:
 
 class Visit(Protocol):
     """One visit to a mailbox; each call talks to the outside within the visit's deadline. Raises: BoxTrouble."""
+
+    new_secret: str
+    """A refresh token that replaces the kept one, or empty."""
 
     def open(self, folder: str) -> str:
         """Open the folder; returns what to tell a person about it."""

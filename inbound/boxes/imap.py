@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from posthouse.inbound.boxes.cards import BoxTrouble, Listed, Place
+from posthouse.inbound.boxes.folders import encode
+from posthouse.inbound.boxes.oauth import Tokens, ask, first_words
 from posthouse.inbound.boxes.wire import Wire
 
 LINE_LIMIT = 1_000_000
@@ -62,11 +64,16 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _folder(name: str) -> str:
+    return _quoted(encode(name))
+
+
 class ImapVisit:
     """One session."""
 
     def __init__(self, place: Place, wire: Wire) -> None:
         self._place, self._wire = place, wire
+        self.new_secret = ""
         self._client: _Client | None = None
         self._validity = 0
 
@@ -82,12 +89,27 @@ class ImapVisit:
             if "STARTTLS" not in client.capabilities:
                 raise BoxTrouble("STARTTLS", "Not offered.", "Choose TLS from the start (usually port 993).")
             yield "Encryption", _guarded("STARTTLS", "Choose TLS from the start (usually port 993).", client.encrypt)
+        if place.signs_in == "xoauth2":
+            tokens = ask(place)
+            self.new_secret = tokens.refresh
+            yield "Token", "given"
+            yield "Sign-in", self._sign_in_by_token(client, tokens)
+            return
         advice = "User name or password is wrong, or the account may not be read by IMAP. Some providers want a password made for programs."
         said = _guarded("Sign-in", advice, lambda: client.login(place.username, place.password))
         yield "Sign-in", _text(said[1][-1])
 
+    def _sign_in_by_token(self, client: _Client, tokens: Tokens) -> str:
+        # A refusal comes as a challenge that is answered with nothing (Google's page on XOAUTH2), and then as NO.
+        words = [first_words(self._place.username, tokens.access).encode()]
+        advice = (
+            "The user name isn't the token's, or the token may not read mail by IMAP (its scope), or IMAP is turned off for the account."
+        )
+        said = _guarded("Sign-in", advice, lambda: client.authenticate("XOAUTH2", lambda _challenge: words.pop() if words else b""))
+        return _text(said[1][-1])
+
     def open(self, folder: str) -> str:
-        typ, data = self._do("Folder", f"There is no folder “{folder}”, or it can't be opened.", lambda c: c.select(_quoted(folder)))
+        typ, data = self._do("Folder", f"There is no folder “{folder}”, or it can't be opened.", lambda c: c.select(_folder(folder)))
         _, validity = self._do("Folder", "", lambda c: c.response("UIDVALIDITY"))
         first = validity[-1] if validity else None
         if typ != "OK" or not first or not first.isdigit():
@@ -97,7 +119,7 @@ class ImapVisit:
 
     def has_folder(self, folder: str) -> bool:
         """Is there such a folder to move mails to?"""
-        typ, found = _guarded("Move", "", lambda: self._signed_in().list('""', _quoted(folder)))
+        typ, found = _guarded("Move", "", lambda: self._signed_in().list('""', _folder(folder)))
         return typ == "OK" and any(found)
 
     def validity(self) -> int:
@@ -153,9 +175,9 @@ class ImapVisit:
     def _move(self, names: str, goal: str) -> None:
         advice = f"The server doesn't move mails to “{goal}”: make that folder, or choose another."
         if "MOVE" in self._capabilities():
-            self._uid("Move", advice, "MOVE", names, _quoted(goal))
+            self._uid("Move", advice, "MOVE", names, _folder(goal))
             return
-        self._uid("Move", advice, "COPY", names, _quoted(goal))
+        self._uid("Move", advice, "COPY", names, _folder(goal))
         self._delete(names)
 
     def _delete(self, names: str) -> None:

@@ -72,6 +72,9 @@ def _visit(scope: Scope, claim: Claim) -> Visited:
     trouble = None
     try:
         with visiting(claim.place, seconds=VISIT_SECONDS) as visit:
+            if visit.new_secret:  # before anything can fail: the old one may be good no more
+                with transaction(scope):
+                    services.keep_new_secret(scope, claim, visit.new_secret)
             visit.open(claim.place.folder)
             if visit.validity() != validity:
                 validity, low = visit.validity(), 0  # the server counts anew: what is known already is told by its bytes

@@ -24,6 +24,9 @@ class BounceBox(PlatformRow):
     tls: Mapped[str] = mapped_column(sa.Text)
     verify_tls: Mapped[bool]
     username: Mapped[str] = mapped_column(sa.Text)
+    signs_in: Mapped[str] = mapped_column(sa.Text)
+    token_url: Mapped[str] = mapped_column(sa.Text)
+    client_id: Mapped[str] = mapped_column(sa.Text)
     password_sealed: Mapped[bytes] = mapped_column(sa.LargeBinary, deferred=True)
     folder: Mapped[str] = mapped_column(sa.Text)
     afterwards: Mapped[str] = mapped_column(sa.Text)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Iterator, Sequence
 
 from posthouse.inbound.boxes.cards import BoxTrouble, Listed, Place
+from posthouse.inbound.boxes.oauth import ask, first_words
 from posthouse.inbound.boxes.wire import Wire
 
 LINE_LIMIT = 1_000_000
@@ -19,6 +21,7 @@ class Pop3Visit:
     def __init__(self, place: Place, wire: Wire) -> None:
         self._place, self._wire = place, wire
         self._over = False
+        self.new_secret = ""
 
     def sign_in(self) -> Iterator[tuple[str, str]]:
         """Greet, encrypt, sign in; gives each step with what the server said."""
@@ -28,9 +31,31 @@ class Pop3Visit:
         if self._place.tls == "starttls":
             self._ask("STLS", "STARTTLS", "The server doesn't offer STARTTLS. Choose TLS from the start (usually port 995).")
             yield "Encryption", self._wire.encrypt()
+        if self._place.signs_in == "xoauth2":
+            tokens = ask(self._place)
+            self.new_secret = tokens.refresh
+            yield "Token", "given"
+            yield "Sign-in", self._sign_in_by_token(tokens.access)
+            return
         advice = "User name or password is wrong, or the account may not be read by POP3. Some providers want a password made for programs."
         self._ask(f"USER {self._place.username}", "Sign-in", advice)
         yield "Sign-in", self._ask(f"PASS {self._place.password}", "Sign-in", advice)
+
+    def _sign_in_by_token(self, access: str) -> str:
+        # RFC 5034 4: the words follow the server's "+"; a refusal is another "+", answered with nothing.
+        advice = (
+            "The user name isn't the token's, or the token may not read mail by POP3 (its scope), or POP3 is turned off for the account."
+        )
+        words = base64.b64encode(first_words(self._place.username, access).encode()).decode("ascii")
+        self._wire.allow(ANSWER_LIMIT)
+        for line in ("AUTH XOAUTH2", words, ""):
+            self._wire.send(line.encode("ascii") + b"\r\n")
+            said = self._wire.line(LINE_LIMIT).strip().decode("utf-8", "replace")
+            if said.startswith("+OK") and line == words:
+                return said.partition(" ")[2]
+            if said[:2] not in ("+", "+ "):
+                break
+        raise BoxTrouble("Sign-in", said[:200] or "nothing", advice)
 
     def open(self, folder: str) -> str:
         del folder  # POP3 knows the inbox only

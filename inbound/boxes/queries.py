@@ -25,10 +25,14 @@ class BoxCard:
     host: str
     port: int
     tls: str
+    verify_tls: bool
     username: str
     folder: str
     afterwards: str
     move_to: str
+    signs_in: str
+    token_url: str
+    client_id: str
     state: str
     taken: int
     failures: int

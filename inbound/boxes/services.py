@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -11,12 +12,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from posthouse.inbound.boxes.cards import BoxTrouble, Place
 from posthouse.inbound.boxes.models import BounceBox, BounceBoxMail
-from posthouse.inbound.boxes.rules import Draft, clean, wait_after
+from posthouse.inbound.boxes.rules import TOKEN_HOSTS, Draft, clean, needs_secret_again, same_mailbox, wait_after
 from posthouse.inbound.permissions import MANAGE_BOXES
 from posthouse.platform import audit, clock
-from posthouse.platform.app import keyring
+from posthouse.platform.app import keyring, settings
 from posthouse.platform.db import session
-from posthouse.platform.errors import Invalid, missing
+from posthouse.platform.errors import Conflict, Invalid, missing
 from posthouse.platform.jobs import enqueue
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
@@ -51,22 +52,60 @@ class Visited:
     trouble: BoxTrouble | None = None
 
 
-def add_box(scope: Scope, draft: Draft, *, password: str) -> int:
-    """Let a mailbox be emptied from now on; returns its id. The password is kept sealed. Raises: Invalid."""
+def add_box(scope: Scope, draft: Draft, *, password: str, client_secret: str = "") -> int:
+    """Let a mailbox be emptied from now on; returns its id. Password, or refresh token and client secret, are kept sealed. Raises: Invalid."""
     require(scope, MANAGE_BOXES)
-    draft = clean(draft)
-    if not 1 <= len(password) <= 1_000:
-        raise Invalid("box_password_missing", "Give the mailbox's password, often one made for programs.", field="password")
+    draft = clean(draft, token_hosts=token_hosts())
+    secret = _secret(draft, password, client_secret)
     live = session(scope)
     now = clock.now()
     facts = {"state": "active", "validity": 0, "low": 0, "taken": 0, "failures": 0, "trouble": "", "next_at": now}
     row = BounceBox(**asdict(draft), **facts, password_sealed=b"")
     live.add(row)
     live.flush()
-    row.password_sealed = keyring().seal(password.encode(), tenant_id=None, table=_TABLE, column="password_sealed", row_id=row.id)
+    row.password_sealed = _seal(row.id, secret)
     live.flush()
     audit.record(scope, verb="bounce_box.added", subject="bounce_box", subject_id=row.id, host=row.host, protocol=row.protocol)
     return row.id
+
+
+def edit_box(scope: Scope, *, box_id: int, draft: Draft, password: str = "", client_secret: str = "") -> None:
+    """Change how a mailbox is emptied; without a password the present one stays. Another mailbox or folder is read from its beginning.
+
+    Raises: Missing, Invalid, also where the kept password would go elsewhere; Conflict while the mailbox is being emptied.
+    """
+    require(scope, MANAGE_BOXES)
+    row = _row(scope, box_id, lock=True)
+    old, draft = draft_of(row), clean(draft, token_hosts=token_hosts())
+    if not password and needs_secret_again(old, draft):
+        what = "refresh token" if draft.signs_in == "xoauth2" else "password"
+        raise Invalid("box_password_again", f"Give the {what} again: it would be sent elsewhere or less well guarded.", field="password")
+    if row.leased_until is not None and row.leased_until > clock.now() and not same_mailbox(old, draft):
+        raise Conflict("box_busy", "The mailbox is being emptied just now. Try again in some minutes.")
+    for name, value in asdict(draft).items():
+        setattr(row, name, value)
+    if password:
+        row.password_sealed = _seal(row.id, _secret(draft, password, client_secret))
+    if not same_mailbox(old, draft):
+        row.validity = row.low = 0
+        session(scope).execute(sa.delete(BounceBoxMail).where(BounceBoxMail.box_id == box_id))
+    row.failures, row.trouble, row.next_at = 0, "", clock.now()
+    session(scope).flush()
+    audit.record(scope, verb="bounce_box.edited", subject="bounce_box", subject_id=box_id, host=row.host, protocol=row.protocol)
+
+
+def keep_new_secret(scope: Scope, claim: Claim, refresh_token: str) -> None:
+    """Keep the refresh token that a provider gave for the old one, unless the box was edited meanwhile."""
+    sealed = _seal(claim.box_id, json.dumps({"refresh_token": refresh_token, "client_secret": claim.place.client_secret}).encode())
+    same = (BounceBox.id == claim.box_id, BounceBox.leased_until == claim.until, BounceBox.signs_in == claim.place.signs_in)
+    mine = (BounceBox.username == claim.place.username, BounceBox.client_id == claim.place.client_id)
+    session(scope).execute(sa.update(BounceBox).where(*same, *mine).values(password_sealed=sealed))
+
+
+def token_hosts() -> tuple[str, ...]:
+    """Where refresh tokens may be sent."""
+    added = (one.strip().lower() for one in settings().box_token_hosts.split(","))
+    return (*TOKEN_HOSTS, *filter(None, added))
 
 
 def set_state(scope: Scope, *, box_id: int, state: str) -> None:
@@ -175,8 +214,29 @@ def forget(scope: Scope, box_id: int, *, keys: Iterable[str] = (), all_but: Sequ
         session(scope).execute(stale, {"box": box_id, "keys": list(all_but)})
 
 
-def _row(scope: Scope, box_id: int) -> BounceBox:
-    row = session(scope).get(BounceBox, box_id)
+def _secret(draft: Draft, password: str, client_secret: str) -> bytes:
+    oauth = draft.signs_in == "xoauth2"
+    if not 1 <= len(password) <= (8_000 if oauth else 1_000):
+        what = "a refresh token for the mailbox" if oauth else "the mailbox's password, often one made for programs"
+        raise Invalid("box_password_missing", f"Give {what}.", field="password")
+    if len(client_secret) > 1_000:
+        raise Invalid("box_client_secret", "A client secret has 1,000 letters at most.", field="client_secret")
+    if not oauth:
+        return password.encode()
+    return json.dumps({"refresh_token": password.strip(), "client_secret": client_secret.strip()}).encode()
+
+
+def _seal(box_id: int, secret: bytes) -> bytes:
+    return keyring().seal(secret, tenant_id=None, table=_TABLE, column="password_sealed", row_id=box_id)
+
+
+def draft_of(row: BounceBox) -> Draft:
+    """A box as it was typed."""
+    return Draft(**{one.name: getattr(row, one.name) for one in fields(Draft)})
+
+
+def _row(scope: Scope, box_id: int, *, lock: bool = False) -> BounceBox:
+    row = session(scope).get(BounceBox, box_id, with_for_update=lock or None)
     if row is None:
         raise missing("mailbox")
     return row
@@ -184,6 +244,10 @@ def _row(scope: Scope, box_id: int) -> BounceBox:
 
 def _place(row: BounceBox) -> Place:
     opened = keyring().unseal(row.password_sealed, tenant_id=None, table=_TABLE, column="password_sealed", row_id=row.id)
+    secret, client_secret = opened.decode(), ""
+    if row.signs_in == "xoauth2":
+        kept = json.loads(secret)
+        secret, client_secret = kept["refresh_token"], kept["client_secret"]
     return Place(
         protocol=row.protocol,
         host=row.host,
@@ -191,8 +255,13 @@ def _place(row: BounceBox) -> Place:
         tls=row.tls,
         verify=row.verify_tls,
         username=row.username,
-        password=opened.decode(),
+        password=secret,
         folder=row.folder,
         afterwards=row.afterwards,
         move_to=row.move_to,
+        signs_in=row.signs_in,
+        token_url=row.token_url,
+        client_id=row.client_id,
+        client_secret=client_secret,
+        token_hosts=token_hosts() if row.token_url else (),
     )

@@ -155,7 +155,7 @@ def upgrade() -> None:
     platform_table(
         "bounce_box",
         *(sa.Column(name, sa.Text, nullable=False) for name in ("label", "protocol", "host", "tls", "username", "folder", "afterwards")),
-        *(sa.Column(name, sa.Text, nullable=False) for name in ("move_to", "state", "trouble")),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("move_to", "state", "trouble", "signs_in", "token_url", "client_id")),
         sa.Column("port", sa.Integer, nullable=False),
         sa.Column("verify_tls", sa.Boolean, nullable=False),
         sa.Column("password_sealed", sa.LargeBinary, nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import threading
@@ -35,6 +36,7 @@ class Box:
     drop_after: int = 0
     fetched: int = 0
     expunges_lost: bool = False
+    token: str = ""  # the access token that XOAUTH2 takes
     log: list[str] = field(default_factory=list)
 
     def put(self, *contents: bytes) -> None:
@@ -116,6 +118,10 @@ class _Session:
             return False
         return True
 
+    def is_token(self, coded: str) -> bool:
+        wanted = f"user={self.box.user}\x01auth=Bearer {self.box.token}\x01\x01"
+        return bool(self.box.token) and base64.b64decode(coded).decode() == wanted
+
     def end(self) -> None:
         self.file.close()
         self.sock.close()
@@ -142,7 +148,7 @@ class _Imap(_Session):
         for line in self.lines():
             tag, name, *rest = line.split(" ", 2)
             words = rest[0] if rest else ""
-            if name.upper() not in ("CAPABILITY", "LOGIN", "STARTTLS", "LOGOUT") and self.misbehave():
+            if name.upper() not in ("CAPABILITY", "LOGIN", "AUTHENTICATE", "STARTTLS", "LOGOUT") and self.misbehave():
                 return
             if not self._do(tag, name.upper(), words):
                 return
@@ -161,6 +167,14 @@ class _Imap(_Session):
             quoted = [one.replace('"', '\\"') for one in (self.box.user, self.box.password.replace("\\", "\\\\"))]
             if words != f'"{quoted[0]}" "{quoted[1]}"':
                 self.say(f"{tag} NO [AUTHENTICATIONFAILED] wrong password")
+                return True
+        elif name == "AUTHENTICATE":
+            assert words == "XOAUTH2"
+            self.say("+ ")
+            if not self.is_token(self.file.readline().decode().strip()):
+                self.say("+ " + base64.b64encode(b'{"status":"400"}').decode())
+                assert self.file.readline() == b"\r\n"
+                self.say(f"{tag} NO [AUTHENTICATIONFAILED] no such token")
                 return True
         elif name == "SELECT":
             if words.strip('"') not in self.box.folders:
@@ -240,13 +254,21 @@ class _Pop3(_Session):
         listed, gone, user = list(self.box.letters), set(), ""
         for line in self.lines():
             name, _, words = line.partition(" ")
-            if name not in ("USER", "PASS", "STLS", "QUIT") and self.misbehave():
+            if name not in ("USER", "PASS", "AUTH", "STLS", "QUIT") and self.misbehave():
                 return
             if name == "STLS" and self.context:
                 self.say("+OK begin")
                 self.encrypt()
                 continue
-            if name == "USER":
+            if name == "AUTH":
+                assert words == "XOAUTH2"
+                self.say("+ ")
+                if not self.is_token(self.file.readline().decode().strip()):
+                    self.say("+ " + base64.b64encode(b'{"status":"400"}').decode())
+                    assert self.file.readline() == b"\r\n"
+                    self.say("-ERR [AUTH] no such token")
+                    continue
+            elif name == "USER":
                 user = words
             elif name == "PASS" and (user, words) != (self.box.user, self.box.password):
                 self.say("-ERR [AUTH] wrong password")
@@ -279,7 +301,7 @@ class _Pop3(_Session):
                 self.box.letters = [one for one in self.box.letters if one.uid not in gone]
                 self.say("+OK bye")
                 return
-            elif name not in ("PASS",):
+            elif name not in ("PASS", "AUTH"):
                 self.say("-ERR what?")
                 continue
             self.say("+OK")

@@ -1,4 +1,4 @@
-"""Mailboxes that bounces go to where a relay lets nobody set a return path: set up, tried, paused, deleted."""
+"""Mailboxes that bounces go to where a relay lets nobody set a return path: set up, edited, tried, paused, deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from posthouse.inbound.boxes import queries, services
-from posthouse.inbound.boxes.rules import AFTERWARDS, ENCRYPTIONS, PROTOCOLS, Draft
+from posthouse.inbound.boxes.rules import AFTERWARDS, ENCRYPTIONS, PROTOCOLS, SIGN_INS, Draft
 from posthouse.inbound.boxes.visits import try_place
 from posthouse.inbound.permissions import MANAGE_BOXES
 from posthouse.platform.db import transaction
@@ -39,6 +39,7 @@ def _values() -> dict[str, Any]:
         "protocols": PROTOCOLS,
         "encryptions": ENCRYPTIONS,
         "afterwards": AFTERWARDS["imap"],
+        "sign_ins": SIGN_INS,
         "tried": None,
         "steps": (),
     }
@@ -51,11 +52,45 @@ def create() -> Response:
     scope = visit.scope()
     try:
         with transaction(scope):
-            box_id = services.add_box(scope, _draft(), password=request.form.get("password", ""))
+            box_id = services.add_box(scope, _draft(), **_secrets())
     except AppError as refusal:
-        typed = {**_NEW, **request.form.to_dict(), "verify_tls": forms.flag("verify_tls")}
-        return form_again("operator/boxes.html", refusal, typed=typed, **_values())
+        return form_again("operator/boxes.html", refusal, typed=_typed(), **_values())
     return _tried(box_id)
+
+
+@blueprint.get("/operator/boxes/<pid('box'):box_id>")
+@needs(MANAGE_BOXES)
+def edit(box_id: int) -> Response:
+    """Show a mailbox with what can be changed of it; its password is not shown."""
+    scope = visit.scope()
+    with transaction(scope):
+        box = queries.get_box(scope, box_id)
+    return page("operator/box.html", refusal=None, box=box, typed=asdict(box))
+
+
+@blueprint.post("/operator/boxes/<pid('box'):box_id>")
+@needs(MANAGE_BOXES)
+def save(box_id: int) -> Response:
+    """Change a mailbox, and say at once whether that works."""
+    scope = visit.scope()
+    with transaction(scope):
+        box = queries.get_box(scope, box_id)
+    try:
+        with transaction(scope):
+            services.edit_box(scope, box_id=box_id, draft=_draft(), **_secrets())
+    except AppError as refusal:
+        return form_again("operator/box.html", refusal, box=box, typed=_typed())
+    return _tried(box_id)
+
+
+def _typed() -> dict[str, Any]:
+    # Secrets go back to nobody.
+    shown = {name: value for name, value in request.form.items() if name in _NEW}
+    return {**_NEW, **shown, "verify_tls": forms.flag("verify_tls")}
+
+
+def _secrets() -> dict[str, str]:
+    return {name: request.form.get(name, "") for name in ("password", "client_secret")}
 
 
 def _draft() -> Draft:
@@ -70,6 +105,9 @@ def _draft() -> Draft:
         folder=forms.text("folder"),
         afterwards=forms.text("afterwards"),
         move_to=forms.text("move_to"),
+        signs_in=forms.text("signs_in") or "password",
+        token_url=forms.text("token_url"),
+        client_id=forms.text("client_id"),
     )
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from desk import Desk
+from flask import current_app
 from letters import DSN
 from mailbox_server import Box, Letter, MailboxServer
+from token_service import TokenService
 
 from posthouse.inbound.boxes import jobs, queries, services
 from posthouse.inbound.boxes.rules import Draft
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
-from posthouse.platform.errors import Forbidden, Invalid, Missing
+from posthouse.platform.errors import Conflict, Forbidden, Invalid, Missing
 from posthouse.platform.scope import system
+from posthouse.platform.settings import Settings
 
 BOTH = pytest.mark.parametrize("protocol", ["imap", "pop3"])
 
@@ -205,7 +210,15 @@ def test_only_the_operator_sets_boxes_up(desk: Desk, serve: Callable[..., Mailbo
             queries.list_boxes(place.scope)
         with transaction(place.scope), pytest.raises(Forbidden):
             services.add_box(place.scope, Draft("", "imap", "h.example", 993, "tls", True, "u"), password="p")
-    for wrong in ({"afterwards": "move"}, {"host": "a b"}, {"port": 0}, {"username": ""}, {"protocol": "x400"}, {"folder": "a\nb"}):
+    for wrong in (
+        {"afterwards": "move"},
+        {"host": "a b"},
+        {"port": 0},
+        {"username": ""},
+        {"protocol": "x400"},
+        {"folder": "a\nb"},
+        {"signs_in": "xoauth2"},
+    ):
         with pytest.raises(Invalid):
             _add(desk, server, **wrong)
     box_id = _add(desk, server)
@@ -216,3 +229,94 @@ def test_only_the_operator_sets_boxes_up(desk: Desk, serve: Callable[..., Mailbo
         with pytest.raises(Missing):
             queries.get_box(desk.world.operator, box_id)
     _poll(box_id)
+
+
+def _edit(desk: Desk, server: MailboxServer, box_id: int, password: str = "", **changes: object) -> None:
+    facts = {"label": "", "protocol": server.protocol, "host": "127.0.0.1", "port": server.port, "tls": "none", "verify_tls": False}
+    draft = Draft(**{**facts, "username": server.box.user, **changes})  # type: ignore[arg-type]
+    with transaction(desk.world.operator):
+        services.edit_box(desk.world.operator, box_id=box_id, draft=draft, password=password)
+
+
+def test_an_edited_box_is_emptied_from_where_it_is_now(desk: Desk, serve: Callable[..., MailboxServer]) -> None:
+    """Another server with the same numbers is another mailbox, and nothing of it is passed over; what it brings again counts once."""
+    old, new = serve(Box(), "imap"), serve(Box(), "imap")
+    _, first = _bounce(desk)
+    _, second = _bounce(desk, desk.world.a2)
+    old.box.put(first)
+    new.box.put(second, first)
+    box_id = _add(desk, old, afterwards="leave")
+    _poll(box_id)
+    _edit(desk, new, box_id, password=new.box.password, label="moved", host="localhost")
+    _poll(box_id)
+    assert [len(desk.mail(place)) for place in (desk.world.a1, desk.world.a2)] == [1, 1]
+    assert (new.box.letters, _card(desk, box_id).label) == ([], "moved")
+
+
+def test_a_folder_with_a_name_of_any_letters(desk: Desk, serve: Callable[..., MailboxServer]) -> None:
+    """RFC 3501 5.1.3, for opening and for moving."""
+    server = serve(Box(folders={"INBOX", "R&APw-ckl&AOQ-ufer", "R&-D"}), "imap")
+    _, mail = _bounce(desk)
+    server.box.put(mail)
+    _poll(_add(desk, server, afterwards="move", folder="Rückläufer", move_to="R&D"))
+    assert server.box.moved == [mail]
+    assert len(desk.mail(desk.world.a1)) == 1
+
+
+def test_the_kept_password_goes_nowhere_else(desk: Desk, serve: Callable[..., MailboxServer]) -> None:
+    """Who may edit but doesn't know it can't have it sent to a server of theirs, or in clear."""
+    server = serve(Box(), "imap", tls=True)
+    box_id = _add(desk, server, tls="starttls")
+    for elsewhere in ({"host": "evil.example"}, {"port": 1}, {"username": "x"}, {"tls": "none"}):
+        with pytest.raises(Invalid, match="again"):
+            _edit(desk, server, box_id, **{"tls": "starttls", **elsewhere})
+    _edit(desk, server, box_id, tls="starttls", folder="Done", afterwards="mark")
+    _poll(box_id)
+    assert (_card(desk, box_id).trouble, _card(desk, box_id).folder) == ("", "Done")
+
+
+def test_a_box_in_a_visit_is_not_turned_into_another(desk: Desk, serve: Callable[..., MailboxServer]) -> None:
+    """The visit's notes would be taken for the other mailbox's."""
+    server = serve(Box(), "imap")
+    box_id = _add(desk, server)
+    with transaction(system("test")):
+        claimed = services.claim(system("test"), box_id)
+    assert claimed is not None
+    with pytest.raises(Conflict):
+        _edit(desk, server, box_id, folder="Done")
+    _edit(desk, server, box_id, afterwards="leave")
+    with transaction(desk.world.a.scope), pytest.raises(Forbidden):
+        services.edit_box(desk.world.a.scope, box_id=box_id, draft=Draft("", "imap", "h.example", 993, "tls", True, "u"))
+
+
+def test_a_new_refresh_token_is_kept_and_used(desk: Desk, serve: Callable[..., MailboxServer], settings: Settings) -> None:
+    """Microsoft gives one at each visit, and the first one ends after 90 days."""
+    tokens = TokenService()
+    server = serve(Box(token="access-1"), "imap", tls=True)
+    _, mail = _bounce(desk)
+    facts = {"label": "", "protocol": "imap", "host": "127.0.0.1", "port": server.port, "tls": "starttls", "verify_tls": False}
+    draft = Draft(**facts, username=server.box.user, signs_in="xoauth2", token_url=tokens.url, client_id="client")  # type: ignore[arg-type]
+    with closing(tokens), _carrying(replace(settings, box_token_hosts=tokens.host)):
+        with transaction(desk.world.operator):
+            box_id = services.add_box(desk.world.operator, draft, password="refresh-1", client_secret="shh")
+        tokens.renewed = "refresh-2"
+        _poll(box_id)
+        tokens.refresh, tokens.renewed = "refresh-2", ""
+        server.box.put(mail)
+        _poll(box_id)
+    assert [one["refresh_token"] for one in tokens.asked] == ["refresh-1", "refresh-2"]
+    assert (_card(desk, box_id).trouble, len(desk.mail(desk.world.a1))) == ("", 1)
+    with transaction(desk.world.operator) as live:
+        sealed = bytes(live.execute(sa.text("SELECT password_sealed FROM bounce_box")).scalar_one())
+    assert not any(secret in sealed for secret in (b"refresh-2", b"shh"))
+
+
+@contextmanager
+def _carrying(settings: Settings) -> Iterator[None]:
+    app = current_app
+    before = app.extensions["posthouse_settings"]
+    app.extensions["posthouse_settings"] = settings
+    try:
+        yield
+    finally:
+        app.extensions["posthouse_settings"] = before

@@ -59,6 +59,33 @@ def test_a_mailbox_is_added_tried_paused_and_deleted(world, browser, mailbox):
     assert path not in browser.post(path + "/delete", page="/operator/boxes").text
 
 
+def test_a_mailbox_is_edited(browser, mailbox):
+    """What it is made of stands in the form, its password does not; what is wrong is said, and nothing is half changed."""
+    mailbox.box.folders.add("R&APw-ckl&AOQ-ufer")
+    browser.sign_in("operator@example.com")
+    form = {
+        "protocol": "imap",
+        "host": "127.0.0.1",
+        "port": mailbox.port,
+        "tls": "none",
+        "username": mailbox.box.user,
+        "afterwards": "delete",
+    }
+    shown = browser.post("/operator/boxes", **form, password=mailbox.box.password).text
+    path = re.search(r'href="(/operator/boxes/box_\w+)"', shown)[1]
+    page = browser.get(path).text
+    assert f'value="{mailbox.port}"' in page
+    assert mailbox.box.password not in html.unescape(page)
+    again = browser.post(path, page=path, **form | {"host": "imap.evil.example"})
+    assert (again.status_code, "Give the password again" in again.text, "imap.evil.example" in again.text) == (422, True, True)
+    saved = html.unescape(browser.post(path, page=path, **form | {"folder": "Rückläufer", "afterwards": "mark"}).text)
+    assert "0 mails in “Rückläufer”" in saved
+    oauth = {"signs_in": "xoauth2", "tls": "tls", "token_url": "https://evil.example/", "client_id": "c", "client_secret": "shh-quiet"}
+    refused = browser.post(path, page=path, **form | oauth, password="refresh")
+    assert (refused.status_code, "oauth2.googleapis.com" in refused.text, "shh-quiet" in refused.text) == (422, True, False)
+    assert "Rückläufer" in html.unescape(browser.get(path).text)
+
+
 def test_a_tenants_person_asks_what_a_mail_is_and_counts_it(desk, browser):
     """Pasted or as a file; the button to count it is a step of its own."""
     world, sent = desk.world, desk.send(desk.world.a1)
