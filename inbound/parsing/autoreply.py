@@ -57,7 +57,13 @@ def is_auto_reply(letter: Letter) -> bool:
         return True
     if _is_list_mail(letter):
         return False
-    return speaks_automatically(letter) or is_challenge(letter) or _says_so(letter)
+    return _answers_without_way_back(letter) or speaks_automatically(letter) or is_challenge(letter) or _says_so(letter)
+
+
+def _answers_without_way_back(letter: Letter) -> bool:
+    # RFC 3834 3.3: programs answer with a null return path, so that nothing answers them; people's programs never do.
+    answers = letter.get("in-reply-to") or re.match(r"\s*(?:re|aw|sv|antw)\s*:", letter.subject, re.IGNORECASE)
+    return bool(answers) and letter.get("return-path").strip() == "<>"
 
 
 def _is_list_mail(letter: Letter) -> bool:

@@ -27,9 +27,14 @@ _ABSENCE = (
     r"fr[åa]nvaro|frav[æe]rs?(?:melding|besked)?\b|poissaolo|nieobecno[śs][ćc]|poza biurem|mimo kancel[áa][řr]|mimo kancel[áa]rie|h[áa]zon k[íi]v[üu]l",
     r"об отсутствии|atbildes zi[nņ]a|promb[ūu]tn|ofis d[ıi][şs][ıi]|εκτός γραφείου|不在|부재",
 )
+# One word for being away, before a colon; or a person's sentence before the subject that it answers.
+_AWAY = (
+    r"^\s{0,9}(?:re:\s{0,9})?(?:abwesend|assente|afwezig|absente?|ausente|away|frånvarande|fraværende|poissa|nieobecn[ya]|nepřítomen|távol|odsutan)\s{0,9}:",
+    r"\b(?:i am|i'm|i will be) (?:currently )?(?:on (?:vacation|holiday|leave)|away|out of (?:the )?office)\b.{0,40}\bre:",
+)
 SUBJECT = re.compile(
     r"^\s{0,9}(?:re:\s{0,9})?(?:\[?auto(?:mat(?:ic|ed|isch\w*|ique|ica|ico|yczn\w*))?[ :._-]{0,9}(?:re(?:ply|sponse|spuesta|posta)|response|answer|antwort|svar|generated)?\]?\s{0,9}[:\]-])"
-    f"|{'|'.join(_AUTOMATIC_REPLY + _ABSENCE)}",
+    f"|{'|'.join(_AUTOMATIC_REPLY + _ABSENCE + _AWAY)}",
     re.IGNORECASE,
 )
 # Words of holidays, which people use in subjects too: they count when the text says the same, or the mail says what it is.

@@ -1,6 +1,10 @@
 """Automatic answers and people's, made for tests: sender, more header fields, subject, text."""
 
 AUTOMATIC: tuple[tuple[str, str, str, str], ...] = (
+    ("Anna <a@mail.example>", "", "Abwesend: Spring offers", "Bis bald."),
+    ("Ugo <u@mail.example>", "", "Assente: Spring offers", "A presto."),
+    ("Ann <a@mail.example>", "", "I am on vacation Re: Spring offers", "See you soon."),
+    ("Tom <t@mail.example>", "Return-Path: <>\nIn-Reply-To: <x@shop.example>\n", "Re: Your offer", "I read mail seldom this week."),
     ("ann@example.net", "", "Automātiskā atbilde: jautājums", "Esmu atvaļinājumā līdz 5. augustam."),
     ("ann@example.net", "", "Esmu atvaļinājumā", "Paldies par vēstuli. Esmu atvaļinājumā."),
     ("ann@example.net", "", "Autoodpowiedź: pytanie", "Dziękuję za wiadomość, jestem na urlopie."),
