@@ -422,7 +422,6 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "user-unknown-at-rcpt": (
         "550 5.1.1 <ann@example.net>: Recipient address rejected: User unknown in virtual mailbox table (in reply to RCPT TO command)",
-        "550 #5.1.0 Address rejected. (in reply to RCPT TO command)",
         "550 Requested action not taken: mailbox unavailable (in reply to RCPT TO command)",
         "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302). (in reply to RCPT TO command)",
         '550 No Such User Here" (in reply to RCPT TO command)',
@@ -702,4 +701,6 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "shape-in-time": ("This letter was tried in vain for 4 days", "The queue kept it for the longest time"),
     "shape-sender-refused": ("550 We will not take letters or mail from this sender",),
     "shape-recipient-refuses": ("550 The addressee refuses mail from you",),
+    "recipient-rejected-at-rcpt": ("550 5.7.1 <ann@example.net>: Recipient address rejected: no (in reply to RCPT TO command)",),
+    "recipient-rejected": ("550 <ann@example.net>: Recipient address rejected: no (in reply to end of DATA command)",),
 }
