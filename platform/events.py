@@ -6,15 +6,15 @@ once. Handlers get the scope of the tenant or reseller that the event was emitte
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from posthouse.platform import clock
-from posthouse.platform.db import session
-from posthouse.platform.jobs import ring_after_commit
+from posthouse.platform import clock, logs
+from posthouse.platform.db import session, transaction
+from posthouse.platform.jobs import enqueue, ring_after_commit
 from posthouse.platform.running import carried
 from posthouse.platform.scope import Scope
 from posthouse.platform.tables import OutboxRow
@@ -22,6 +22,7 @@ from posthouse.platform.together import together
 
 RELAY_BELL = "scheduler"
 HANDLE = "platform.handle_event"
+HANDLE_TOGETHER = "platform.handle_events"
 _TURN = 9
 
 
@@ -35,12 +36,14 @@ class Handler:
     """A wish to be told: `run(scope, event)` later, as a job, at least once.
 
     `wanted(scope)` is asked in the transaction of the news, and must be quick: where no handler wants it, nothing is written down.
+    `run_all(scope, events)`: takes several of one tenant or reseller in one job; where it fails, each is handled apart.
     """
 
     event: type[Event]
     name: str
     run: Callable[[Scope, Any], None]
     wanted: Callable[[Scope], bool] | None = None
+    run_all: Callable[[Scope, Sequence[Any]], None] | None = None
 
 
 def emit(scope: Scope, event: Event) -> None:
@@ -77,3 +80,19 @@ def handle(scope: Scope, *, event_id: int, name: str, handler: str, payload: dic
     del event_id
     declared = carried("house").handlers[name][handler]
     declared.run(scope, declared.event(**payload))
+
+
+def handle_together(scope: Scope, *, name: str, handler: str, events: Sequence[dict[str, Any]]) -> None:
+    """Run one handler of several events; where it can't take them together, ask for a job for each, so that one holds up no other."""
+    declared: Handler = carried("house").handlers[name][handler]
+    try:
+        if declared.run_all is None:
+            raise LookupError(f"{handler} takes {name} one by one")
+        declared.run_all(scope, [declared.event(**one["payload"]) for one in events])
+    except (sa.exc.OperationalError, sa.exc.InterfaceError):
+        raise  # the database is away: all of it again
+    except Exception as problem:
+        logs.get().warning("events.handled_apart", news=name, handler=handler, problem=repr(problem))
+        with transaction(scope):
+            for one in events:
+                enqueue(scope, HANDLE, key=f"{one['id']}:{handler}", event_id=one["id"], name=name, handler=handler, payload=one["payload"])

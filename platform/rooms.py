@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from posthouse.platform.events import HANDLE, Event, Handler, handle
+from posthouse.platform.events import HANDLE, HANDLE_TOGETHER, Event, Handler, handle, handle_together
 from posthouse.platform.jobs import Job, PeriodicJob, Shift, Tick
 from posthouse.platform.manifest import Room
 from posthouse.platform.permissions import Permission
@@ -46,6 +46,7 @@ def assemble() -> House:
     """Read the manifests of all rooms. Raises: DeclaredTwice."""
     house = House()
     house.jobs[HANDLE] = Job(HANDLE, handle)
+    house.jobs[HANDLE_TOGETHER] = Job(HANDLE_TOGETHER, handle_together)
     for name in ROOMS:
         _move_in(house, _manifest(name))
     return house

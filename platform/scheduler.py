@@ -6,8 +6,9 @@ lock only keeps the second one from wasting work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -16,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from posthouse.platform import clock, logs
 from posthouse.platform.app import bell, house
 from posthouse.platform.db import session, transaction
-from posthouse.platform.events import HANDLE, RELAY_BELL
+from posthouse.platform.events import HANDLE, HANDLE_TOGETHER, RELAY_BELL
 from posthouse.platform.jobs import QUEUE, Tick, enqueue
 from posthouse.platform.runner import requeue_lapsed
 from posthouse.platform.scope import Scope, system
@@ -25,6 +26,7 @@ from posthouse.platform.tables import JobRow, OutboxRow, PeriodicRow
 
 TICK_SECONDS = 1.0
 RELAY_AT_ONCE = 500
+TOGETHER = 200  # events in one job, where their handler takes several
 KEEP_RELAYED = timedelta(days=1)
 
 
@@ -67,12 +69,12 @@ def _guarded(tick: Tick) -> None:
 
 
 def relay(scope: Scope) -> None:
-    """Turn waiting events into one job a handler, oldest first. May be repeated and run twice at once."""
+    """Turn waiting events into jobs, one a handler, or one for many events where it takes them together; oldest first. May be repeated and run twice at once."""
     while True:
         with transaction(scope):
             found = _waiting_events(scope)
+            _ask_handlers(scope, found)
             for event in found:
-                _ask_handlers(scope, event)
                 event.relayed_at = clock.now()
         if found:
             bell().ring(QUEUE)
@@ -85,26 +87,50 @@ def _waiting_events(scope: Scope) -> list[OutboxRow]:
     return list(session(scope).scalars(query.with_for_update(skip_locked=True)))
 
 
-def _ask_handlers(scope: Scope, event: OutboxRow) -> None:
-    """Write the jobs for the event's own tenant or reseller; the scheduler's scope has neither."""
-    now = clock.now()
-    rows = [
-        {
-            "kind": HANDLE,
-            "queue": QUEUE,
-            "for_tenant_id": event.for_tenant_id,
-            "for_reseller_id": event.for_reseller_id,
-            "args": {"event_id": event.id, "name": event.name, "handler": handler, "payload": event.payload},
-            "dedupe_key": f"{event.id}:{handler}",
-            "run_at": now,
-            "created_at": now,
-            "request_id": event.request_id,
-            "asked_by": {"kind": "system", "id": None, "label": event.name, "reach": "system"},
-        }
-        for handler in house().handlers.get(event.name, {})
-    ]
+def _ask_handlers(scope: Scope, events: Sequence[OutboxRow]) -> None:
+    """Write the jobs for the events' own tenants or resellers; the scheduler's scope has neither."""
+    rows: list[dict[str, Any]] = []
+    groups: dict[tuple[str, str, int | None, int | None], list[OutboxRow]] = {}
+    for event in events:
+        for handler, declared in house().handlers.get(event.name, {}).items():
+            if declared.run_all is None:
+                rows.append(_asking(event, handler))
+            else:
+                groups.setdefault((handler, event.name, event.for_tenant_id, event.for_reseller_id), []).append(event)
+    for (handler, *_), several in groups.items():
+        for start in range(0, len(several), TOGETHER):
+            rows.append(_asking_together(several[start : start + TOGETHER], handler))
     if rows:
         session(scope).execute(insert(JobRow).values(rows).on_conflict_do_nothing())
+
+
+def _asking(event: OutboxRow, handler: str) -> dict[str, Any]:
+    args = {"event_id": event.id, "name": event.name, "handler": handler, "payload": event.payload}
+    return _job(event, HANDLE, args, f"{event.id}:{handler}")
+
+
+def _asking_together(events: Sequence[OutboxRow], handler: str) -> dict[str, Any]:
+    first = events[0]
+    if len(events) == 1:
+        return _asking(first, handler)
+    told = [{"id": one.id, "payload": one.payload} for one in events]
+    return _job(first, HANDLE_TOGETHER, {"name": first.name, "handler": handler, "events": told}, f"{first.id}+{len(events) - 1}:{handler}")
+
+
+def _job(event: OutboxRow, kind: str, args: dict[str, Any], key: str) -> dict[str, Any]:
+    now = clock.now()
+    return {
+        "kind": kind,
+        "queue": QUEUE,
+        "for_tenant_id": event.for_tenant_id,
+        "for_reseller_id": event.for_reseller_id,
+        "args": args,
+        "dedupe_key": key,
+        "run_at": now,
+        "created_at": now,
+        "request_id": event.request_id,
+        "asked_by": {"kind": "system", "id": None, "label": event.name, "reach": "system"},
+    }
 
 
 def reconcile_periodic(scope: Scope) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from posthouse.platform import audit, clock
 from posthouse.platform.db import session
@@ -26,6 +26,7 @@ from posthouse.tenants.suppressions.models import Suppression
 from posthouse.tenants.suppressions.rules import Reason, SuppressionReach
 
 MAX_NAME_LETTERS = 120
+_IDS = ARRAY(sa.BigInteger)
 
 
 def create_list(scope: Scope, *, name: str, description: str = "") -> ListCard:
@@ -113,15 +114,15 @@ def unsubscribe(scope: Scope, *, contact_id: int, list_id: int | None, source: s
         stream="marketing" if list_id is None else None,
         message_id=message_id,
     )
-    if _end(scope, contact_id, list_id, State.UNSUBSCRIBED, source):
+    if _end(scope, [contact_id], list_id, State.UNSUBSCRIBED, source):
         emit(scope, ContactUnsubscribed(contact_id=contact_id, list_id=list_id, message_id=message_id))
 
 
-def _end(scope: Scope, contact_id: int, list_id: int | None, state: State, source: str) -> bool:
+def _end(scope: Scope, contact_ids: Sequence[int], list_id: int | None, state: State, source: str) -> bool:
     """Bring live subscriptions (of one list, or all) to a state that forbids mail; say whether there was one."""
     statement = (
         sa.update(Subscription)
-        .where(Subscription.tenant_id == scope.tenant, Subscription.contact_id == contact_id)
+        .where(Subscription.tenant_id == scope.tenant, Subscription.contact_id == sa.any_(sa.literal(list(contact_ids), _IDS)))
         .where(Subscription.state.in_([State.SUBSCRIBED, State.UNCONFIRMED]))
         .values(state=state, source=source, changed_at=clock.now())
         .returning(Subscription.list_id)
@@ -134,14 +135,18 @@ def _end(scope: Scope, contact_id: int, list_id: int | None, state: State, sourc
     return bool(ended)
 
 
-def mark_suppressed(scope: Scope, *, suppression_id: int) -> None:
-    """Show a suppression of the whole tenant in the contact's subscriptions; may be repeated. Does nothing for narrower or manual ones."""
-    row = session(scope).get(Suppression, (scope.tenant, suppression_id))
-    if row is None or row.reach != SuppressionReach.TENANT or row.reason not in rules.STATE_BY_REASON:
-        return
-    contact_id = session(scope).scalars(sa.select(Contact.id).where(Contact.email_norm == row.address)).one_or_none()
-    if contact_id is not None:
-        _end(scope, contact_id, None, rules.STATE_BY_REASON[row.reason], row.source)
+def mark_suppressed(scope: Scope, *suppression_ids: int) -> None:
+    """Show suppressions of the whole tenant in the contacts' subscriptions; may be repeated. Does nothing for narrower or manual ones."""
+    of_tenant = (Suppression.tenant_id == scope.tenant, Suppression.id == sa.any_(sa.literal(list(suppression_ids), _IDS)))
+    rows = session(scope).execute(
+        sa.select(Contact.id, Suppression.reason, Suppression.source)
+        .join(Contact, sa.and_(Contact.tenant_id == Suppression.tenant_id, Contact.email_norm == Suppression.address))
+        .where(*of_tenant, Suppression.reach == SuppressionReach.TENANT, Suppression.reason.in_(list(rules.STATE_BY_REASON)))
+        .order_by(Contact.id, Suppression.id)
+    )
+    first = {contact_id: (rules.STATE_BY_REASON[reason], source) for contact_id, reason, source in reversed(rows.all())}
+    for state, source in dict.fromkeys(first.values()):
+        _end(scope, [one for one, told in first.items() if told == (state, source)], None, state, source)
 
 
 def _get(scope: Scope, list_id: int) -> ContactList:

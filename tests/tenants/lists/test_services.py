@@ -116,8 +116,26 @@ def test_suppressions_show_in_subscriptions(world, news, ann, reason, state):
         (card,) = suppression_queries.suppressions_of(scope, ann.email_norm)
     for _ in range(2):
         with transaction(scope):
-            services.mark_suppressed(scope, suppression_id=card.id)
+            services.mark_suppressed(scope, card.id)
     assert state_of(scope, ann.id) == {news.id: state}
+
+
+def test_suppressions_that_are_told_together_show_what_each_shows_alone(world, news, ann):
+    """Of two reasons for one address the first one stands; another tenant's show nothing here."""
+    scope = world.a1.scope
+    with transaction(scope):
+        bob = contacts.create(scope, email="bob@example.net", source="page")
+        for one in (ann, bob):
+            services.subscribe(scope, contact_id=one.id, list_id=news.id, source="page")
+        for email, reason in ((ann.email, "complaint"), (bob.email, "hard_bounce"), (ann.email, "hard_bounce")):
+            suppressions.suppress(scope, email=email, reason=reason, source="bounce")
+        found = [card.id for one in (ann, bob) for card in suppression_queries.suppressions_of(scope, one.email_norm)]
+    with transaction(world.a2.scope):
+        services.mark_suppressed(world.a2.scope, *found)
+    assert state_of(scope, bob.id) == {news.id: "subscribed"}
+    with transaction(scope):
+        services.mark_suppressed(scope, *reversed(found), 7)
+    assert (state_of(scope, ann.id), state_of(scope, bob.id)) == ({news.id: "complained"}, {news.id: "bounced"})
 
 
 @pytest.mark.parametrize("other", ["a2", "b1"])
