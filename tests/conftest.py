@@ -9,11 +9,14 @@ import pytest
 import structlog
 from databases import fresh
 from flask import Flask
+from memory import use_memory
 from world import World, peopled
 
 from posthouse.platform import stopping
 from posthouse.platform.app import create_core
 from posthouse.platform.settings import Settings
+
+use_memory()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
