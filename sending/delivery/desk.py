@@ -103,23 +103,22 @@ class Consignment:
             self.waiting -= 1
             if not self.may_go(self._cards[letter.message_id]):
                 continue
-            if gate.free or gate.fits(letter.size_bytes):
+            if gate.free or gate.fits(letter.size_bytes, self.group_of(letter.message_id)):
                 return letter
             self._set_aside(queue, letter, gate)
         return None
 
-    @staticmethod
-    def _pick_large(queue: Queue, gate: Gate) -> None:
+    def _pick_large(self, queue: Queue, gate: Gate) -> None:
         """Bring a letter to the front that was too large for another route and fits this one."""
         for letter in queue.large:
-            if gate.fits(letter.size_bytes):
+            if gate.fits(letter.size_bytes, self.group_of(letter.message_id)):
                 queue.large.remove(letter)
                 queue.made.appendleft(letter)
                 return
 
     def _set_aside(self, queue: Queue, letter: Letter, gate: Gate) -> None:
         """Keep a letter for a route that takes larger ones, or say that there is none."""
-        if gate.fits_nowhere(letter.size_bytes):
+        if gate.fits_nowhere(letter.size_bytes, self.group_of(letter.message_id)):
             # RFC 3463 section 3.4: X.3.4, message too big for system.
             self._note(Mark.REFUSED, letter.message_id, Reply(552, "5.3.4", _TOO_LARGE.format(letter.size_bytes)), "")
         else:

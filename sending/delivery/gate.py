@@ -65,13 +65,13 @@ class Connection:
         limits = [(group, self._way.limits.get(group, NONE).messages_per_connection) for group in waiting]
         return bool(limits) and all(most is not None and self._carried[group] >= most for group, most in limits)
 
-    def fits(self, size_bytes: int) -> bool:
-        """Whether it may take a letter of this size."""
-        return _fits(self._way, size_bytes)
+    def fits(self, size_bytes: int, group: str) -> bool:
+        """Whether it may take a letter of this size for a provider's recipients."""
+        return _fits(self._way, size_bytes, group)
 
-    def fits_nowhere(self, size_bytes: int) -> bool:
+    def fits_nowhere(self, size_bytes: int, group: str) -> bool:
         """Whether a letter of this size may leave by no route at all."""
-        return not any(_fits(way, size_bytes) for way in self._others)
+        return not any(_fits(way, size_bytes, group) for way in self._others)
 
     def took(self, group: str) -> None:
         """Note that it has a letter in hand."""
@@ -109,6 +109,6 @@ class Connection:
             self._way.users[group] -= self._in_hand[group] == 0
 
 
-def _fits(way: Way, size_bytes: int) -> bool:
-    most = way.most_bytes
+def _fits(way: Way, size_bytes: int, group: str) -> bool:
+    most = min((of.most_bytes for of in (way.limits.get(WHOLE), way.limits.get(group)) if of and of.most_bytes), default=None)
     return most is None or size_bytes + len(way.login.card.preamble) <= most

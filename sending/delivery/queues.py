@@ -27,10 +27,10 @@ class Gate(Protocol):
     def may_take(self, group: str) -> bool:
         """Whether it may take a letter for a provider's recipients."""
 
-    def fits(self, size_bytes: int) -> bool:
-        """Whether it may take a letter of this size."""
+    def fits(self, size_bytes: int, group: str) -> bool:
+        """Whether it may take a letter of this size for a provider's recipients."""
 
-    def fits_nowhere(self, size_bytes: int) -> bool:
+    def fits_nowhere(self, size_bytes: int, group: str) -> bool:
         """Whether a letter of this size may leave by no route at all."""
 
     def took(self, group: str) -> None:
@@ -56,11 +56,11 @@ class Open:
         """Say yes."""
         return True
 
-    def fits(self, _size_bytes: int) -> bool:
+    def fits(self, _size_bytes: int, _group: str) -> bool:
         """Say yes."""
         return True
 
-    def fits_nowhere(self, _size_bytes: int) -> bool:
+    def fits_nowhere(self, _size_bytes: int, _group: str) -> bool:
         """Say no."""
         return False
 
@@ -128,7 +128,7 @@ class Queues:
         """Say how many wait in a lane by provider, as far as their size lets them leave by that gate."""
         found = {}
         for group, queue in self.by_lane.get(lane, {}).items():
-            large = sum(gate.fits(letter.size_bytes) for letter in queue.large) if queue.large else 0
+            large = sum(gate.fits(letter.size_bytes, group) for letter in queue.large) if queue.large else 0
             if queue.waiting + large:
                 found[group] = queue.waiting + large
         return found

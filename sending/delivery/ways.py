@@ -89,11 +89,6 @@ class Way:
         return self.failures > 0
 
     @property
-    def most_bytes(self) -> int | None:
-        """How large a letter may be, the route's own headers included; None: any."""
-        return self.limits.get(WHOLE, NONE).most_bytes
-
-    @property
     def free(self) -> bool:
         """Whether nothing is limited and nobody rests."""
         return not self.limits and not self.backoffs and not self.failures

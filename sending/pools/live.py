@@ -63,7 +63,7 @@ def figures_of(scope: Scope, route_ids: Sequence[int]) -> dict[int, FiguresCard]
     return {route_id: found.get(route_id, FiguresCard()) for route_id in route_ids}
 
 
-def replies_of(scope: Scope, *, route_id: int, most: int = 20) -> list[ReplyCard]:
+def replies_of(scope: Scope, *, route_id: int, most: int = 12) -> list[ReplyCard]:
     """List how servers put off or refused in the last 24 hours, the latest first."""
     require(scope, permissions.MANAGE)
     names = (RouteReply.domain_group, RouteReply.code, RouteReply.text, RouteReply.count, RouteReply.first_at, RouteReply.last_at)

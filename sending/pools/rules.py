@@ -187,6 +187,7 @@ def _wrong(field: str, sentence: str) -> Invalid:
 
 
 _LOCAL_PART = re.compile(r"[^\s<>()\[\]\"',;:]+@(?=[\w.-])")
+_OF_DOMAIN = re.compile(r"…@[\w.-]+")
 _CHANGING = re.compile(r"(?=[\w./:+=-]*\d)[\w./:+=-]+")
 
 
@@ -196,5 +197,5 @@ def masked(text: str) -> str:
 
 
 def shape(text: str) -> str:
-    """Return what is the same each time that a server says this: numbers and ids, which change, are put as #. At most 120 characters."""
-    return _CHANGING.sub("#", text).lower()[:120]
+    """Return what is the same each time that a server says this: addresses, and numbers and ids (as #), change. At most 120 characters."""
+    return _CHANGING.sub("#", _OF_DOMAIN.sub("@", text)).lower()[:120]

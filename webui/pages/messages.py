@@ -15,7 +15,7 @@ from posthouse.sending.messages.labels import get_labels, known_tags, labels_on
 from posthouse.sending.mime.wishes import MOST_TAG_CHARACTERS
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
-from posthouse.webui.edge.rendering import page
+from posthouse.webui.edge.rendering import page, page_or_part
 
 blueprint = Blueprint("messages", __name__)
 SHOWN = 50
@@ -49,4 +49,4 @@ def show(message_id: int) -> Response:
             "why": explain(scope, message),
             "labels": labels,
         }
-    return page("messages/show.html", **values)
+    return page_or_part("messages/show.html", "live", **values)

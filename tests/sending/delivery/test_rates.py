@@ -159,6 +159,24 @@ def test_a_letter_too_large_for_a_route_goes_by_another_or_is_refused(ways, worl
     assert "no way out takes one so large" in row.reply_text
 
 
+def test_one_provider_may_take_smaller_letters_only(ways, world):
+    """What is too large for its recipients goes by a route without that limit; everybody else's leaves by either."""
+
+    async def go():
+        async with Relay() as small, Relay() as large:
+            _, routes = ways.pool(small.port, large.port, max_connections=1)
+            _limit(ways, routes[0], group="google", most_bytes=10)
+            ways.queue(world.a1, 10, domain="gmail.com", name="g")
+            await ways.work(lambda: ways.states(world.a1) == {"sent": 10})
+            assert (len(small.accepted), len(large.accepted)) == (0, 10)
+            _limit(ways, routes[1], group="google", most_bytes=12)
+            ways.queue(world.a2, 2, domain="gmail.com", name="g")
+            ways.queue(world.a2, 3)
+            await ways.work(lambda: ways.states(world.a2) == {"failed": 2, "sent": 3})
+
+    asyncio.run(go())
+
+
 def test_a_providers_share_of_a_route_is_limited_apart(ways, world):
     """Connections, messages a connection and a rate for one provider's recipients; all others go on freely."""
     together, most = set(), []
