@@ -19,7 +19,7 @@ from posthouse.sending.delivery.wire import Reply
 from posthouse.sending.mailboxes.rules import OTHER
 from posthouse.sending.pools.queries import RouteLogin
 from posthouse.sending.rates.queries import ByGroup, HoldCard
-from posthouse.sending.rates.rules import NONE, WHOLE
+from posthouse.sending.rates.rules import WHOLE
 
 LASTING_PAUSE_SECONDS = 300.0  # a person must mend a refused sign-in; asking more often gets accounts locked
 BUSY_SECONDS = 0.2  # when a provider's connections are all in use, it is looked at again after this
