@@ -25,7 +25,16 @@ _STAGE = re.compile(
     r"|(?P<connect>refused to talk to me|after initial connection|but greeting failed|while receiving the initial server greeting)"
 )
 # One of these stands in whatever the pattern above can find; most texts hold none, and it is the dearest question here.
-_OF_STAGES = ("rcpt", "rejected recipient", "like recipient", "state 1", "end of data", "end of message", "final data", "after i sent")
+_OF_STAGES: tuple[str, ...] = (
+    "rcpt",
+    "rejected recipient",
+    "like recipient",
+    "state 1",
+    "end of data",
+    "end of message",
+    "final data",
+    "after i sent",
+)
 _OF_STAGES += ("data send", "bdat", "mail from", "mail command", "mail_from", "sender was", "like sender", "step: mail", "(mail)")
 _OF_STAGES += ("data command", "after data", ">>> data", "our data", "for text", "(data)", "helo", "ehlo", "eelo", "hhlo", "my name was")
 _OF_STAGES += ("talk to me", "initial connection", "greeting", "your message was rejected after")
