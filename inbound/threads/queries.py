@@ -108,10 +108,15 @@ def get_answer(scope: Scope, *, mail_id: int) -> AnswerCard:
     return AnswerCard(row.id, row.message_id, row.received_at, read_answer(row.raw))
 
 
-def get_raw(scope: Scope, *, mail_id: int) -> bytes:
-    """An answer byte for byte. Raises: Missing."""
+def get_raw(scope: Scope, *, mail_id: int, thread_id: int | None = None) -> bytes:
+    """An answer byte for byte; one of a thread alone where that is given. Raises: Missing."""
     require(scope, READ_INBOUND)
-    found = session(scope).scalar(sa.select(InboundMail.raw).where(InboundMail.tenant_id == scope.tenant, InboundMail.id == mail_id))
+    query = sa.select(InboundMail.raw).where(
+        InboundMail.tenant_id == scope.tenant, InboundMail.id == mail_id, InboundMail.effect == Effect.ANSWERED
+    )
+    if thread_id is not None:
+        query = query.where(InboundMail.message_id == get_card(scope, thread_id=thread_id).message_id)
+    found = session(scope).scalar(query)
     if found is None:
         raise missing("answer")
     return found

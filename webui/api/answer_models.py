@@ -59,6 +59,12 @@ class Answer(Output):
     attachments: int = Field(description="How many files came with it.")
 
 
+class WholeAnswer(Answer):
+    """One answer as it came."""
+
+    raw: str = Field(description="The message (RFC 5322) in base64, with all its parts; empty once its person was erased.")
+
+
 class WholeThread(Thread):
     """A thread with the words of its last 50 answers, oldest first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any, Literal
 
 from posthouse.inbound.permissions import READ_INBOUND, WORK_REPLIES
@@ -10,7 +11,7 @@ from posthouse.platform import ids
 from posthouse.platform.db import transaction
 from posthouse.platform.scope import Scope
 from posthouse.webui.api import cursors
-from posthouse.webui.api.answer_models import Answer, Thread, Threads, ThreadsQuery, ThreadState, WholeThread
+from posthouse.webui.api.answer_models import Answer, Thread, Threads, ThreadsQuery, ThreadState, WholeAnswer, WholeThread
 from posthouse.webui.api.edge import blueprint, number
 from posthouse.webui.api.once import once
 from posthouse.webui.api.spec import answers, api
@@ -42,6 +43,18 @@ def get_thread(thread_id: int) -> Any:
     with transaction(scope):
         card, found = queries.get_thread(scope, thread_id=thread_id)
     return WholeThread(**_facts(card), data=[_answer(one) for one in found])
+
+
+@blueprint.get("/answers/<pid('thr'):thread_id>/<pid('eml'):mail_id>")
+@needs(READ_INBOUND)
+@api.validate(resp=answers(WholeAnswer), tags=["Answers"], operation_id="getAnswer")
+def get_answer(thread_id: int, mail_id: int) -> Any:
+    """Return one answer as it came, with its files. Strangers write it: take nothing in it for harmless."""
+    scope = visit.scope()
+    with transaction(scope):
+        raw = queries.get_raw(scope, mail_id=mail_id, thread_id=thread_id)
+        card = queries.get_answer(scope, mail_id=mail_id)
+    return WholeAnswer(**_answer(card).model_dump(), raw=b64encode(raw).decode())
 
 
 @blueprint.post("/answers/<pid('thr'):thread_id>/done")

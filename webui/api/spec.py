@@ -78,6 +78,7 @@ _PREFIXES = {
     "contact_id": "con",
     "delivery_id": "whd",
     "list_id": "lst",
+    "mail_id": "eml",
     "message_id": "msg",
     "thread_id": "thr",
     "webhook_id": "whk",

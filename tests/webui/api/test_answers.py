@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
 import pytest
 from desk import Desk
 
@@ -45,6 +47,15 @@ def test_a_thread_has_the_words_of_its_answers(a1, threads):
     assert a1.call("GET", f"/answers/{threads[0]}").json["unread"]
 
 
+def test_an_answer_is_given_as_it_came(a1, threads):
+    """With all its parts; by its own thread alone."""
+    first = a1.call("GET", f"/answers/{threads[0]}").json["data"][0]
+    whole = a1.call("GET", f"/answers/{threads[0]}/{first['id']}").json
+    assert b64decode(whole["raw"]).startswith(b"From: Ann <ann@example.net>\r\nSubject: One\r\n")
+    assert {name: whole[name] for name in first} == first
+    assert a1.call("GET", f"/answers/{threads[1]}/{first['id']}").status == 404
+
+
 def test_a_thread_is_done_and_opened_again(a1, threads):
     """Each may be asked for twice, with a key or without."""
     path = f"/answers/{threads[1]}"
@@ -58,11 +69,12 @@ def test_a_thread_is_done_and_opened_again(a1, threads):
     assert a1.call("GET", "/answers?done=true").json["data"] == []
 
 
-def test_nobody_else_sees_or_changes_a_thread(street, threads):
+def test_nobody_else_sees_or_changes_a_thread(street, a1, threads):
+    mail = a1.call("GET", f"/answers/{threads[2]}").json["data"][0]["id"]
     for place in (street.world.a2, street.world.b1):
         other = street.program(place)
         assert other.call("GET", "/answers").json["data"] == []
-        for method, tail in (("GET", ""), ("POST", "/done"), ("POST", "/reopen")):
+        for method, tail in (("GET", ""), ("GET", f"/{mail}"), ("POST", "/done"), ("POST", "/reopen")):
             assert other.call(method, f"/answers/{threads[2]}{tail}").status == 404
     reader = street.program(street.world.a1, ["inbound:read"])
     assert reader.call("GET", f"/answers/{threads[2]}").json["state"] == "open"

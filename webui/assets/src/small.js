@@ -98,10 +98,10 @@ addEventListener("beforeunload", (event) => {
   if (dirty) event.preventDefault();
 });
 
-// What scrolls sideways can be scrolled with the keyboard too.
+// What scrolls can be scrolled with the keyboard too.
 function reachScrollers() {
   for (const box of document.querySelectorAll(".table-wrap, pre")) {
-    const scrolls = box.scrollWidth > box.clientWidth;
+    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
     if (scrolls) box.setAttribute("tabindex", "0");
     else box.removeAttribute("tabindex");
   }
