@@ -101,7 +101,7 @@ addEventListener("beforeunload", (event) => {
 // What scrolls can be scrolled with the keyboard too.
 function reachScrollers() {
   for (const box of document.querySelectorAll(".table-wrap, pre")) {
-    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1;
     if (scrolls) box.setAttribute("tabindex", "0");
     else box.removeAttribute("tabindex");
   }
