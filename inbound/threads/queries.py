@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -130,6 +131,15 @@ def was_forwarded(scope: Scope, *, mail_id: int) -> bool:
 def is_about_a_forward(scope: Scope, *, message_id: int) -> bool:
     """Is this message itself the copy of an answer? What is answered to it goes round."""
     return _forward(scope, AnswerForward.forward_id == message_id)
+
+
+def forwards_of(scope: Scope, mail_ids: Sequence[int]) -> dict[int, int]:
+    """By which message each of these answers was forwarded; those that were not are left out."""
+    require(scope, READ_INBOUND)
+    query = sa.select(AnswerForward.mail_id, AnswerForward.forward_id).where(
+        AnswerForward.tenant_id == scope.tenant, AnswerForward.mail_id.in_(mail_ids)
+    )
+    return {row[0]: row[1] for row in session(scope).execute(query)}
 
 
 def _forward(scope: Scope, condition: sa.ColumnElement[bool]) -> bool:

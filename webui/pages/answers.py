@@ -66,9 +66,10 @@ def show(thread_id: int) -> Response:
         thread, answers = queries.get_thread(scope, thread_id=thread_id)
         if thread.unread:
             services.mark_read(scope, thread_id=thread_id)
+        forwards = queries.forwards_of(scope, [one.mail_id for one in answers])
         message = _message(scope, thread.message_id)
         email = _email(scope, thread.contact_id)
-    return page("answers/show.html", thread=thread, answers=answers, message=message, email=email)
+    return page("answers/show.html", thread=thread, answers=answers, forwards=forwards, message=message, email=email)
 
 
 def _message(scope: Scope, message_id: int) -> MessageCard | None:

@@ -114,7 +114,9 @@ def _contact(scope: Scope, event: Any) -> Facts:
 
 
 def _unsubscribed(scope: Scope, event: tenants.ContactUnsubscribed) -> Facts:
-    return {**_contact(scope, event), "message_id": _id("msg", event.message_id)}
+    labels = labels_on(scope, [event.message_id] if event.message_id else []).get(event.message_id or 0, LabelCard())
+    about = {"message_id": _id("msg", event.message_id), "tags": list(labels.tags), "metadata": labels.metadata}
+    return {**_contact(scope, event), **about}
 
 
 def _import(scope: Scope, event: tenants.ContactsImported) -> Facts:

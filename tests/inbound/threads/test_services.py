@@ -171,6 +171,17 @@ def test_an_answer_is_forwarded_once_from_the_tenants_own_address(desk: Desk, sh
     assert copy.get_content().strip() == "Do you have it in {{ blue }}?"
 
 
+def test_a_thread_says_which_message_forwarded_an_answer(desk: Desk, shop: Shop) -> None:
+    """To its own tenant."""
+    _forward(desk, shop, WRITTEN)
+    mail_id = _threads(shop.scope)[0].last_mail_id
+    with transaction(shop.scope) as live:
+        copy_id = live.execute(sa.text("SELECT id FROM message WHERE recipient = 'team@tea.example.com'")).scalar_one()
+        assert queries.forwards_of(shop.scope, [mail_id, 1]) == {mail_id: copy_id}
+    with transaction(desk.world.a2.scope):
+        assert queries.forwards_of(desk.world.a2.scope, [mail_id]) == {}
+
+
 def test_an_answer_is_forwarded_with_its_files(desk: Desk, shop: Shop) -> None:
     """Text, HTML, picture and document arrive as they were sent."""
     made = EmailMessage()

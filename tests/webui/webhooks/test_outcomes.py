@@ -21,6 +21,7 @@ from posthouse.sending.events import MessageOpened
 from posthouse.sending.messages.events import MessagesSent
 from posthouse.sending.messages.labels import keep_labels
 from posthouse.sending.mime.wishes import labels_of
+from posthouse.tenants.events import ContactUnsubscribed
 from posthouse.webui.webhooks import services
 
 URL = "https://hook.example.com/x"
@@ -103,17 +104,19 @@ def test_a_message_whose_time_is_over_before_it_is_tried_is_told_as_failed(ways,
 
 def test_news_of_a_message_bears_what_its_program_wrote_on_it(ways, world, settings):
     """Told for one message or for many; a message without has none."""
-    _listen(world.a1, "message.sent", "message.opened")
+    _listen(world.a1, "message.sent", "message.opened", "contact.unsubscribed")
     ways.queue(world.a1, 3)
     with transaction(world.a1.scope) as live:
         first = live.execute(sa.text("SELECT min(id) FROM message")).scalar_one()
         keep_labels(world.a1.scope, [first], labels_of(["receipt"], {"order": "1001"}))
         emit(world.a1.scope, MessageOpened(message_id=first))
         emit(world.a1.scope, MessagesSent(message_ids=[first, first + 1]))
+        emit(world.a1.scope, ContactUnsubscribed(contact_id=1, list_id=None, message_id=first))
     for _ in range(2):
         pass_on(settings)
     told = {(kind, facts["message_id"]): (facts.get("tags"), facts.get("metadata")) for kind, _, facts in _told(world.a1)}
     assert told == {
+        ("contact.unsubscribed", encode("msg", first)): (["receipt"], {"order": "1001"}),
         ("message.opened", encode("msg", first)): (["receipt"], {"order": "1001"}),
         ("message.sent", encode("msg", first)): (["receipt"], {"order": "1001"}),
         ("message.sent", encode("msg", first + 1)): (None, None),
