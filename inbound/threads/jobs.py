@@ -52,7 +52,7 @@ def _send(scope: Scope, answer: AnswerCard) -> None:
         to=profile.replies_to,
         message_id=f"<{ids.encode('eml', answer.mail_id)}@{writer.address.rpartition('@')[2]}>",
         mark=mark,
-        at=clock.now(),
+        at=answer.at,
     )
     copy = _accept(scope, raw, answer, envelope)
     note_forwarded(scope, message_id=answer.message_id, trouble="", mail_id=answer.mail_id, forward_id=copy)
