@@ -21,6 +21,7 @@ from posthouse.sending.simulator.commands import COMMAND as SIMULATOR
 from posthouse.sending.standing.permissions import PERMISSIONS as STANDINGS
 from posthouse.sending.tracking import jobs as tracking_jobs
 from posthouse.sending.tracking.services import SORT_JOB
+from posthouse.sending.transactional import jobs as single_jobs
 from posthouse.sending.volumes import jobs as volumes
 
 ROOM = Room(
@@ -51,6 +52,7 @@ ROOM = Room(
         PeriodicJob(rate_jobs.FORGET_JOB, rate_jobs.forget_spent, every_seconds=3_600),
         PeriodicJob(SORT_JOB, tracking_jobs.sort_hits, every_seconds=5),
         *mime_jobs.PERIODIC,
+        *single_jobs.PERIODIC,
         *volumes.PERIODIC,
     ],
     handlers=[*HANDLERS, *message_jobs.HANDLERS],

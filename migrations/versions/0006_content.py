@@ -186,6 +186,7 @@ def _single_messages() -> None:
         sa.Column("at", _WHEN, nullable=False),
         unique=[("key",)],
         indexes=[Index(("at",))],
+        grants=Grants(app=EVERYTHING, worker=EVERYTHING, lookup="select (tenant_id, key, at), delete"),
         anchored=False,
     )
 

@@ -34,6 +34,7 @@ def upgrade() -> None:
     _volumes()
     _leases()
     _old_letters()
+    _old_keys()
     _forgotten_letters()
     _lanes()
     _paces()
@@ -289,6 +290,21 @@ def _old_letters() -> None:
             " AND m.state = 'queued' AND m.campaign_id IS NULL) AND NOT EXISTS (SELECT 1 FROM message m WHERE m.tenant_id = l.tenant_id"
             " AND m.revision_id = l.revision_id AND m.state = 'leased' AND m.lease_id IS NOT NULL) LIMIT p_most),"
             " gone AS (DELETE FROM mime_letter l USING old o WHERE l.tenant_id = o.tenant_id AND l.revision_id = o.revision_id RETURNING 1)"
+            " SELECT count(*) FROM gone"
+        ),
+        callers=("worker", "sched"),
+        volatility="VOLATILE",
+    )
+
+
+def _old_keys() -> None:
+    """By which requests single messages came is known only for as long as repeating them is promised to be harmless."""
+    lookup_function(
+        "sending_forget_keys(p_before timestamptz, p_most integer)",
+        returns="bigint",
+        body=(
+            "WITH old AS (SELECT k.tenant_id, k.key FROM single_message_key k WHERE k.at < p_before LIMIT p_most),"
+            " gone AS (DELETE FROM single_message_key k USING old o WHERE k.tenant_id = o.tenant_id AND k.key = o.key RETURNING 1)"
             " SELECT count(*) FROM gone"
         ),
         callers=("worker", "sched"),
@@ -766,6 +782,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
     op.execute("DROP FUNCTION sending_fold_tallies(integer)")
     op.execute("DROP FUNCTION sending_forget_mime(timestamptz, integer)")
+    op.execute("DROP FUNCTION sending_forget_keys(timestamptz, integer)")
     op.execute("DROP FUNCTION sending_retire_letters(bigint, bigint[])")
     op.execute("DROP FUNCTION sending_empty_letters(bigint)")
     drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "tenant_day", "tenant_tally", "message_event", "message")

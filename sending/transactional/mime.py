@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -27,11 +26,10 @@ from posthouse.sending.mime.preparing import Prepared
 from posthouse.sending.mime.refusals import MimeRefused
 from posthouse.sending.mime.wishes import Labels
 from posthouse.sending.transactional import admission
+from posthouse.sending.transactional.rules import REMEMBERED
 from posthouse.tenants.contacts.addresses import Address
 
 MOST_RECIPIENTS = 100
-# As long as a mail server that heard no answer may try again (RFC 5321 4.5.4.1).
-REMEMBERED = timedelta(days=7)
 _KNOWN = sa.text(
     "SELECT key, message_id FROM single_message_key WHERE tenant_id = :tenant AND key = ANY(CAST(:keys AS text[])) AND at > :since"
 )

@@ -24,6 +24,7 @@ from posthouse.sending.messages import intake
 from posthouse.sending.messages.labels import keep_labels
 from posthouse.sending.mime.wishes import labels_of
 from posthouse.sending.transactional import admission
+from posthouse.sending.transactional.rules import REMEMBERED
 from posthouse.tenants.accounts.queries import get_profile
 
 MAX_KEY_CHARACTERS = 255
@@ -180,8 +181,8 @@ def _known(scope: Scope, key: str, body_hash: bytes) -> int | None:
         )
     lock = int.from_bytes(hashlib.sha256(f"{scope.tenant}.{key}".encode()).digest()[:8], signed=True)
     session(scope).execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
-    statement = sa.text("SELECT body_hash, message_id FROM single_message_key WHERE tenant_id = :tenant AND key = :key")
-    row = session(scope).execute(statement, {"tenant": scope.tenant, "key": key}).one_or_none()
+    statement = sa.text("SELECT body_hash, message_id FROM single_message_key WHERE tenant_id = :tenant AND key = :key AND at > :since")
+    row = session(scope).execute(statement, {"tenant": scope.tenant, "key": key, "since": clock.now() - REMEMBERED}).one_or_none()
     if row is None:
         return None
     if bytes(row.body_hash) != body_hash:
@@ -196,5 +197,6 @@ def _known(scope: Scope, key: str, body_hash: bytes) -> int | None:
 def _remember(scope: Scope, key: str, body_hash: bytes, message_id: int) -> None:
     statement = sa.text(
         "INSERT INTO single_message_key (tenant_id, key, body_hash, message_id, at) VALUES (:tenant, :key, :hash, :message, :at)"
+        " ON CONFLICT (tenant_id, key) DO UPDATE SET body_hash = excluded.body_hash, message_id = excluded.message_id, at = excluded.at"
     )
     session(scope).execute(statement, {"tenant": scope.tenant, "key": key, "hash": body_hash, "message": message_id, "at": clock.now()})

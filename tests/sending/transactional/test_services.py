@@ -12,8 +12,10 @@ from world import World
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Conflict, Forbidden, Invalid
+from posthouse.platform.scope import system
 from posthouse.sending.campaigns import composers
 from posthouse.sending.content.cards import MessageCard
+from posthouse.sending.transactional import jobs
 from posthouse.sending.transactional.services import AcceptedCard, SingleMessage, accept
 from posthouse.tenants.suppressions import services as suppressions
 
@@ -71,6 +73,29 @@ def test_17_one_key_is_one_message(shop: Shop) -> None:
     assert refused.value.code == "idempotency_key_reused"
     assert send(shop, key="k2").message_id != first.message_id
     assert count(shop, "message") == 2
+
+
+def test_a_key_is_known_for_seven_days_and_then_forgotten(shop: Shop, world: World) -> None:
+    """Of every tenant, and no younger one; the key may then stand for another message, also before it is deleted."""
+    make_domain(world.b1.scope, "other.example.com")
+    with clock.frozen(clock.now()) as later:
+        first = send(shop, key="k1")
+        with transaction(world.b1.scope):
+            accept(world.b1.scope, replace(RECEIPT, from_address="x@other.example.com"), idempotency_key="k1")
+        later.move(seconds=6 * 86_400)
+        assert send(shop, key="k1").message_id == first.message_id
+        send(shop, key="young")
+        jobs.forget_keys(system("test"))
+        assert count(shop, "single_message_key") == 2
+        later.move(seconds=86_401)
+        other = send(shop, replace(RECEIPT, subject="Other"), key="k1")
+        assert not other.repeated
+        later.move(seconds=6 * 86_400 + 1)
+        jobs.forget_keys(system("test"))
+        assert count(shop, "single_message_key") == 1
+        assert send(shop, replace(RECEIPT, subject="Other"), key="k1").message_id == other.message_id
+    with transaction(world.b1.scope) as live:
+        assert live.execute(sa.text("SELECT count(*) FROM single_message_key")).scalar_one() == 0
 
 
 def test_a_key_is_the_tenants_own(shop: Shop, world: World) -> None:
