@@ -15,6 +15,7 @@ from posthouse.sending.campaigns import services as campaigns
 from posthouse.sending.campaigns.services import Draft
 from posthouse.sending.pools import queries
 from posthouse.sending.pools import services as pools
+from posthouse.tenants.quotas import allowances
 
 
 @pytest.fixture
@@ -85,6 +86,30 @@ def test_campaign_then_provider_then_tenant(ways, world):
     assert {one[0] for one in _recipients(of_group)} == {"g"}
     assert {one[0] for one in _recipients(usual)} == {"u", "b"}
     assert [len(one.accepted) for one in (usual, chosen, of_group)] == [35, 30, 30]
+
+
+def test_a_plans_pool_carries_its_tenants(ways, world):
+    """Who has the plan leaves by its pool, from the moment it is said; the others by the default."""
+
+    async def go():
+        async with Relay() as usual, Relay() as of_plan:
+            ways.pool(usual.port)
+            second = _second(ways, world, of_plan.port)
+            with transaction(world.a1.scope):
+                allowances.set_plan(world.a1.scope, 7)
+            ways.queue(world.a1, 5, name="before")
+            await ways.work(lambda: ways.states(world.a1) == {"sent": 5})
+            with transaction(world.a.scope):
+                pools.set_plan_pool(world.a.scope, plan_id=7, stream="marketing", pool_id=second)
+            ways.queue(world.a1, 5, name="after")
+            ways.queue(world.a2, 5, name="other")
+            await ways.work(lambda: ways.states(world.a1) == {"sent": 10} and ways.states(world.a2) == {"sent": 5})
+            return usual, of_plan
+
+    usual, of_plan = asyncio.run(go())
+    assert {one[:5] for one in _recipients(of_plan)} == {"after"}
+    assert len(of_plan.accepted) == 5
+    assert {one[:5] for one in _recipients(usual)} == {"befor", "other"}
 
 
 def test_what_is_behind_a_pool_that_rests_goes_on(ways, world):

@@ -68,6 +68,7 @@ def test_a_campaign_from_draft_to_report(street, a1, b1, shop):
     while cursor is not None or not seen:
         page = a1.call("GET", f"{path}/recipients?limit=2" + (f"&cursor={cursor}" if cursor else "")).json
         seen += [one["email"] for one in page["data"]]
+        assert all(one["why"]["code"] and one["why"]["sentence"].endswith(".") for one in page["data"])
         cursor = page["next_cursor"]
     assert sorted(seen) == [f"person{number}@tea.example.net" for number in range(5)]
 
