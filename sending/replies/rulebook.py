@@ -107,6 +107,12 @@ def rules() -> tuple[Rule, ...]:
     return tuple(_rule(name, facts) for file in RULE_FILES for name, facts in _read(file).items())
 
 
+@cache
+def sources() -> dict[str, str]:
+    """What each rule rests on, by its name: for people who ask why."""
+    return {rule.name: rule.evidence for rule in rules()}
+
+
 def _read(file: str) -> dict[str, dict[str, object]]:
     return tomllib.loads(resources.files("posthouse.sending.replies").joinpath(file).read_text(encoding="utf-8"))
 

@@ -20,6 +20,7 @@ from posthouse.inbound.permissions import (
 )
 from posthouse.platform.errors import AppError, Invalid
 from posthouse.platform.permissions import Permission
+from posthouse.sending.replies.rulebook import reasons, sources
 from posthouse.webui.edge import visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
@@ -122,7 +123,17 @@ def _answer(where: _Where) -> Response:
             "mail/what.html", refusal, found=None, where=where, source=request.form.get("source", ""), content="", kinds=KIND_NAMES
         )
     packed = base64.b64encode(content).decode()
-    return page("mail/what.html", refusal=None, found=found, where=where, source="", content=packed, kinds=KIND_NAMES)
+    return page(
+        "mail/what.html",
+        refusal=None,
+        found=found,
+        where=where,
+        source="",
+        content=packed,
+        kinds=KIND_NAMES,
+        meanings={name: facts.says for name, facts in reasons().items()},
+        sources=sources(),
+    )
 
 
 def _apply(where: _Where) -> Response:
