@@ -33,8 +33,8 @@ tests/faults/test_schedules.py` plays a million, at about 870 a second of one co
 
 FLOOD_HEAD = """# What a flood does to Posthouse while it is killed
 
-Made by `./dev faults-report` from runs of `./dev test -m faults tests/faults/test_flood.py`; not written by hand. Four senders hand in
-letters from a seed to the real inbound process: bounces, complaints, some taken back, delays and automatic answers of three tenants, one in
+Made by `./dev faults-report` from runs of `./dev flood`; not written by hand. Eight senders hand in
+letters from a seed to the real inbound process, each with the next letter's commands behind the last one's end: bounces, complaints, some taken back, delays and automatic answers of three tenants, one in
 twelve again byte for byte; tokens that are forged, in the address or inside, and named after a fourth tenant's messages; genuine tokens with
 others' message numbers; garbage; and letters over the size limit. A sender tries each again until it is answered for good. A seed decides
 when `kill -9` hits the inbound process, the worker, the scheduler, PostgreSQL or Redis. Every run that stands here has kept all of these:
@@ -45,8 +45,7 @@ when `kill -9` hits the inbound process, the worker, the scheduler, PostgreSQL o
 - no reply but the due one (250, 550 for an unknown token, 552 for too much), 421 or 451; else the line was cut, since its other end was dead;
 - no inbound process was ever larger than 220 MB, and the one that lived longest did not go on growing (less than 20 MB).
 
-A run is repeated with `./dev test -m faults tests/faults/test_flood.py --mails LETTERS --kills KILLS --seed SEED`; a million are
-`--mails 1000000`. *Again* counts letters that were handed in twice and kept once. *Cut* counts tries that met a dead process, while it
+A run is repeated with `./dev flood --letters LETTERS --kills KILLS --seed SEED`; a million are `--letters 1000000`. *Again* counts letters that were handed in twice and kept once. *Cut* counts tries that met a dead process, while it
 started again. *Growth*, *drift* and *peak* are about the resident memory of inbound processes: growth is what one gained at
 most after its first ten seconds, drift by how much the one that lived longest was larger in the last quarter of its life than in the
 second. *Load* is how many processes wanted each processor in the quarter of an hour before the end.

@@ -193,6 +193,18 @@ def test_row_61_a_token_in_the_comment_only_is_nobodys(desk) -> None:
     assert desk.marks(sent) == UNTOUCHED
 
 
+def test_row_61_a_complaint_without_the_original_or_about_nothing(desk) -> None:
+    """Without the original the address names the message; about one that was never sent there is nothing to complain of."""
+    sent, never = desk.send(desk.world.a1), desk.send(desk.world.a2, state="queued")
+    raw = letters.arf(token="x" * 44)
+    raw = raw[: raw.index(b"--b", raw.index(b"Feedback-Type"))] + b"--b--\n"
+    assert desk.hand_in(raw, f"fbl-{sent.token}@mail.example") is Outcome.SORTED
+    _complain(desk, never)
+    assert (desk.marks(sent), desk.marks(never)) == ((False, None, False, True), UNTOUCHED)
+    assert [effect for _, effect, _ in desk.mail(desk.world.a2)] == ["no-such-message"]
+    assert desk.suppressed(desk.world.a2) == []
+
+
 def test_unsubscribing_by_mail_ends_the_subscription(desk) -> None:
     """The list of the message, for its contact; again is harmless."""
     place = desk.world.a1

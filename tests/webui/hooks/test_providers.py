@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import hook_calls
@@ -53,14 +54,34 @@ def test_a_genuine_report_is_kept_once(browser, address, settings, name):
         assert live.execute("SELECT count(*) FROM job WHERE kind = 'inbound.sort_provider_report'").fetchone()[0] == 1
 
 
-@pytest.mark.parametrize("name", ["sendgrid", "postmark", "mailersend", "resend"])
-def test_an_unproven_report_is_refused_and_nothing_kept(browser, address, settings, name):
-    call = hook_calls.CALLS[name]()
-    path = address(name, "some other secret")
+def test_no_unproven_report_of_any_provider_is_kept(browser, address, settings):
+    """Another secret, no signature, and a signature that is an hour old or from tomorrow: 403, before anything is read."""
+    found = {}
+    paths = {name: address(name, "some other secret") for name in hook_calls.CALLS}
+    stamped = {name: address(name, make(hook_calls.NOW).secret) for name, make in hook_calls.STAMPED.items()}
     with clock.frozen(AT):
-        assert _post(browser, path, call.request).status_code == 403
+        for name, make in hook_calls.CALLS.items():
+            call = make()
+            bare = replace(call.request, headers={}, body=call.request.body.replace(b"signature", b"sig").replace(b'"auth"', b'"a"'))
+            found[name] = [_post(browser, paths[name], one).status_code for one in (call.request, bare)]
+        for name, path in stamped.items():
+            old = (hook_calls.STAMPED[name](hook_calls.NOW + shift).request for shift in (-3_601, 86_400))
+            found[name] += [_post(browser, path, one).status_code for one in old]
+    assert len(found) >= 12
+    assert {code for codes in found.values() for code in codes} == {403}, found
     with psycopg.connect(settings.database_url) as live:
         assert live.execute("SELECT count(*) FROM provider_report").fetchone()[0] == 0
+
+
+def test_what_cannot_be_kept_is_not_answered_well(browser, address, settings):
+    """The provider posts it again, and then it counts."""
+    call = hook_calls.postmark()
+    path = address("postmark", call.secret)
+    with psycopg.connect(settings.database_url, autocommit=True) as live, clock.frozen(AT):
+        live.execute("ALTER TABLE provider_report RENAME TO gone")
+        assert _post(browser, path, call.request).status_code >= 500
+        live.execute("ALTER TABLE gone RENAME TO provider_report")
+        assert _post(browser, path, call.request).text.strip() == "kept"
 
 
 def test_no_such_hook_wrong_provider_too_large_and_unreadable_are_told_apart(browser, address):
