@@ -96,6 +96,8 @@ def _is_answer(letter: Letter) -> bool:
 def _from_block(letter: Letter, block: RecipientBlock, passages: list[Passage]) -> Outcome:
     passage = _passage_of(block, passages)
     words = block.diagnostic if len(block.diagnostic) > 8 or not passage else f"{block.diagnostic} {passage}"
+    if block.diagnostic_type == "x-unix":
+        words = f"x-unix; {words}"  # RFC 3464 2.3.6: what follows is a program's, no server's
     status = best_status([found for found in (block.status, *find_statuses(words)) if found])
     code = find_code(block.diagnostic) or find_code(words)
     stage = find_stage(block.diagnostic) or find_stage(passage)

@@ -1,7 +1,9 @@
 """Mail systems' forms of bounces, and mail that only looks like one."""
 
 import pytest
+from shapes_of_fields import SHAPES as FIELDS
 from shapes_of_more import SHAPES as MORE
+from shapes_of_old import SHAPES as OLD
 from shapes_of_reports import SHAPES as REPORTS
 from shapes_of_servers import SHAPES as SERVERS
 from shapes_of_suites import SHAPES as SUITES
@@ -11,7 +13,7 @@ from shaping import Shape
 from posthouse.inbound.parsing.cards import Kind
 from posthouse.inbound.parsing.reading import read
 
-ALL = SERVERS + SUITES + REPORTS + MORE + WILD
+ALL = SERVERS + SUITES + REPORTS + MORE + WILD + OLD + FIELDS
 _NOTHING = (Kind.REPLY, Kind.UNSUBSCRIBE, Kind.UNKNOWN)
 
 
