@@ -21,6 +21,8 @@ from world import World
 from posthouse.billing.money import Money
 from posthouse.billing.plans import services as plans
 from posthouse.billing.plans.rules import Allowances, NewPlan
+from posthouse.inbound.boxes.rules import Draft as BoxDraft
+from posthouse.inbound.boxes.services import add_box
 from posthouse.inbound.learning.rules import Rule
 from posthouse.inbound.learning.services import make_rule
 from posthouse.inbound.mailroom.sort import Mailroom
@@ -298,6 +300,8 @@ class _Furnisher:
             if found := live.execute(sa.text("SELECT id FROM reply_thread LIMIT 1")).scalar():
                 self.note("thr", found)
         with transaction(self.world.operator) as live:
+            box = BoxDraft(self.say("Relay"), "imap", "imap.relay.example", 993, "tls", verify_tls=True, username=self.say("bounces"))
+            self.note("box", add_box(self.world.operator, box, password="empties it"))
             if found := live.execute(sa.text("SELECT id FROM unmatched_mail LIMIT 1")).scalar():
                 self.note("eml_unmatched", found, "eml")
                 rule = Rule(0, self.say("pigeons that found nobody"), "", "", "bounce", "userunknown", final=True)

@@ -102,6 +102,7 @@ OPERATOR = (
     "/",
     "/operator/audit",
     "/operator/boxes",
+    "/operator/boxes/{box}",
     "/operator/mail",
     "/operator/mail/what",
     "/operator/mail/{eml_unmatched}",
