@@ -10,13 +10,14 @@ from posthouse.sending.replies.cards import Reason
 
 RULE_FILES = ("providers.toml", "texts.toml", "codes.toml")
 """In the order in which they are asked: a provider's own mark, then words, then bare codes."""
+GAP = 80  # letters that may stand for ` * `: a sentence's, not those of a whole report
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule: every condition that it has must hold; within one condition any alternative does.
 
-    A phrase may hold ` * `: its pieces must then occur in that order. A phrase of at most four Latin letters counts only as a
+    A phrase may hold ` * `: its pieces must then occur in that order, near each other. A phrase of at most four Latin letters counts only as a
     whole word, since `dul` stands in "module" and `uce` in "produce". `needs` are literal pieces of which the pattern holds
     one. `heads` are literal pieces without one of which the rule cannot apply; empty when there are none to look for.
     """
@@ -71,13 +72,18 @@ def says_any(text: str, phrases: tuple[tuple[str, ...], ...]) -> bool:
 
 
 def _in_order(text: str, pieces: tuple[str, ...]) -> bool:
-    at = 0
-    for piece in pieces:
-        at = text.find(piece, at)
-        if at < 0:
-            return False
-        at += len(piece)
-    return True
+    start = text.find(pieces[0])
+    while start >= 0:
+        at = start + len(pieces[0])
+        for piece in pieces[1:]:
+            found = text.find(piece, at, at + GAP + len(piece))
+            if found < 0:
+                break
+            at = found + len(piece)
+        else:
+            return True
+        start = text.find(pieces[0], start + 1)
+    return False
 
 
 def status_forms(status: str) -> frozenset[str]:
