@@ -7,7 +7,7 @@ For statements that run once a lease or oftener; everything else goes through `s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -43,12 +43,15 @@ def array(values: Iterable[object]) -> str:
     """
     listed = list(values)
     kinds = set(map(type, listed))
-    if kinds == {int}:
-        return "{" + str(listed)[1:-1] + "}"
     if kinds == {str}:
-        # Most columns of a lease say the same two hundred times.
-        written: dict[object, str] = {text: _text(str(text)) for text in set(listed)}
-        return "{" + ",".join([written[text] for text in listed]) + "}"
+        written = '","'.join(cast("list[str]", listed))
+        # Nearly always nothing in them needs to be escaped, and one look at all of them says so.
+        if "\\" not in written and written.count('"') == 2 * (len(listed) - 1):
+            return '{"' + written + '"}'
+    if kinds <= {int, bool}:
+        return "{" + str(listed)[1:-1] + "}"
+    if kinds == {type(None)}:
+        return "{" + ",".join(["NULL"] * len(listed)) + "}"
     return "{" + ",".join([_element(value) for value in listed]) + "}"
 
 

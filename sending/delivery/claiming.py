@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -90,7 +91,6 @@ class Card(NamedTuple):
     revision_id: int
     campaign_id: int | None
     recipient: str
-    created_at: datetime
     fields: Mapping[str, Any]
     route_id: int | None = None
     group: str = OTHER
@@ -193,7 +193,7 @@ def _claim(scope: Scope, stream: str, place: Place, sharers: int, resting: Colle
     if grant is None and reserve(scope, lease_id=around.lease_id, wanted=len(taken)).amount < len(taken):
         made.remove()
         raise _TooMuch
-    cards = tuple(_card(row, sharing.routes.get(row.id), groups[row.domain]) for row in taken)
+    cards = _cards(taken, sharing.routes, groups)
     return Claimed(scope=scope, lease_id=around.lease_id, stream=stream, pool_id=pool_id, journal=made, cards=cards)
 
 
@@ -210,7 +210,7 @@ def _standing_hold(scope: Scope, stream: str, around: Any, grade: Grade, now: da
 def _drop_unfit(scope: Scope, stream: str, now: datetime, picked: Sequence[Any]) -> list[Any]:
     """Give those their outcome that must not or need not be sent any more; return the rest."""
     # The time for delivery begins with the first try: a month's wait for an allowance, or a pause, uses none of it up.
-    late = [row for row in picked if row.expires_at is not None and row.expires_at <= now]
+    late = [row for row in picked if row.late]
     _drop(scope, now, late, "expired", "The time for delivery is over.")
     gone = {row.id for row in late}
     fit = [row for row in picked if row.id not in gone]
@@ -259,14 +259,20 @@ def _lease(scope: Scope, stream: str, now: datetime, place: Place, lease_id: int
     return journal.create(place.folder, scope.tenant, lease_id, int(until.timestamp()), reseller_id=scope.reseller)
 
 
-def _card(row: Any, route_id: int | None, group: str) -> Card:
-    return Card(
-        id=row.id,
-        revision_id=row.revision_id,
-        campaign_id=row.campaign_id,
-        recipient=row.recipient,
-        created_at=row.created_at,
-        fields={"email": row.recipient, **row.fields},
-        route_id=route_id,
-        group=group,
+def _cards(taken: Sequence[Any], routes: Mapping[int, int], groups: Mapping[str, str]) -> tuple[Card, ...]:
+    # Read in one go: one by one, as the driver would, costs half as much again.
+    fields = json.loads(f"[{','.join([row.fields for row in taken])}]")
+    return tuple(
+        [
+            Card(
+                row.id,
+                row.revision_id,
+                row.campaign_id,
+                row.recipient,
+                {"email": row.recipient, **own},
+                routes.get(row.id),
+                groups[row.domain],
+            )
+            for row, own in zip(taken, fields, strict=True)
+        ]
     )

@@ -20,8 +20,9 @@ _ALL = ("-infinity", "infinity")
 
 # The contact's fields are fetched one by one for the rows that are taken, whatever the planner thinks of the table.
 _PICK = (
-    "SELECT m.id, m.revision_id, m.campaign_id, m.list_id, m.recipient, m.email_norm, m.domain, m.created_at, m.expires_at, m.not_before,"
-    " coalesce(m.fields, (SELECT c.fields FROM contact c WHERE c.tenant_id = m.tenant_id AND c.id = m.contact_id), '{{}}') AS fields"
+    "SELECT m.id, m.revision_id, m.campaign_id, m.list_id, m.recipient, m.email_norm, m.domain, m.not_before,"
+    " coalesce(m.expires_at <= %(now)s, false) AS late,"
+    " CAST(coalesce(m.fields, (SELECT c.fields FROM contact c WHERE c.tenant_id = m.tenant_id AND c.id = m.contact_id), '{{}}') AS text) AS fields"
     " FROM message m WHERE m.tenant_id = %(tenant)s AND m.state = 'queued' AND m.not_before <= %(now)s AND {which}"
     " ORDER BY m.not_before LIMIT %(size)s FOR UPDATE OF m SKIP LOCKED"
 )

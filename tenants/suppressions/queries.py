@@ -57,19 +57,19 @@ class SuppressionPage:
 def suppressed_emails(scope: Scope, emails: Sequence[str], *, stream: str, list_id: int | None = None) -> frozenset[str]:
     """Say which of these normal-form addresses must not get a message on the stream (to the list).
 
-    One statement for tenant, reseller and installation together; made for leases of 200. `list_id` None is a message to no list.
+    One statement for tenant, reseller and installation together; made for leases. `list_id` None is a message to no list.
     """
     if not emails:
         return frozenset()
-    erased = _erased_names(scope, emails)
+    erased, addresses = _erased_names(scope, emails), array(emails)
     found = rows(
         scope,
         _SUPPRESSED,
         {
             "tenant": scope.tenant,
             "reseller": scope.reseller,
-            "addresses": array(emails),
-            "names": array([*emails, *erased]),
+            "addresses": addresses,
+            "names": array([*emails, *erased]) if erased else addresses,
             "targets": array(rules.targets_that_bind(stream=stream, list_id=list_id)),
         },
     )

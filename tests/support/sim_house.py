@@ -290,7 +290,7 @@ class World:
 
     def card(self, number: int) -> Card:
         """Make what a claim hands out."""
-        return Card(id=number, revision_id=1, campaign_id=None, recipient=f"m{number}@x.test", created_at=clock.now(), fields={})
+        return Card(id=number, revision_id=1, campaign_id=None, recipient=f"m{number}@x.test", fields={})
 
     def next_lease(self) -> int:
         """Number a lease."""
