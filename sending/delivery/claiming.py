@@ -33,7 +33,7 @@ from posthouse.sending.warmup.services import Sharing
 from posthouse.tenants.quotas.services import reserve
 from posthouse.tenants.suppressions.queries import suppressed_emails
 
-MOST = 200
+MOST = 400
 WORK_SECONDS = 60
 # After this a lease's COMMIT can't arrive any more, and no body leaves.
 UNTIL = timedelta(seconds=WORK_SECONDS + 30)
@@ -122,7 +122,7 @@ class _TooMuch(Exception):
 
 
 def claim(scope: Scope, *, stream: str, place: Place, sharers: int = 1, resting: Collection[int] = ()) -> Claimed | None:
-    """Claim up to 200 due messages of the tenant in a transaction of its own; None when none can be sent now.
+    """Claim up to 400 due messages of the tenant in a transaction of its own; None when none can be sent now.
 
     Where the pool's rates are limited it is no more than one of `sharers` workers can send soon. Nothing is claimed for pools
     that are `resting`.
