@@ -28,6 +28,8 @@ from posthouse.sending.tokens import COMPLAINT_PREFIX, REPLY_PREFIX, UNSUBSCRIBE
 
 # Beyond this no mailbox provider takes a letter (the large ones take 10 to 25 MB with everything), and no reader reads it.
 MAX_BODY_BYTES = 10_000_000
+MOST_AT_ONCE = 32
+MADE_AT_ONCE_BYTES = 1024 * 1024
 _CRLF = b"\r\n"
 _PART_HEAD = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _ADDRESSES = {"unsubscribe_url", "preferences_url", "_l"}
@@ -82,8 +84,6 @@ class _Draft(NamedTuple):
 class Composer:
     """Composes the messages of one compiled letter for one tenant. Made once, safe to use from several threads."""
 
-    at_once = 8  # composed and signed in one go; while that lasts a loop hears nothing, some milliseconds
-
     def __init__(self, letter: Compiled, sender: Sender, *, revision_id: int, mint: Mint, signers: Sequence[Signer] = ()) -> None:
         self._mint = mint
         self._tenant_id = sender.tenant_id
@@ -103,6 +103,7 @@ class Composer:
             bool(self._body.slots) or not self._subject.quick or bool((self._body.names | self._subject.names) & _ADDRESSES)
         )
         self._wire, self._canonical, self._names = _header_forms(_header_lines(sender, boundary, self._signers))
+        self.at_once = at_once(sum(map(len, self._body.pieces)))
 
     def compose(self, card: MessageCard) -> Composed:
         """Make one message; the same card gives the same bytes. Raises: RenderFailed."""
@@ -111,8 +112,8 @@ class Composer:
     def compose_all(self, cards: Sequence[MessageCard]) -> list[Composed | RenderFailed]:
         """Make several messages; a card that fails gives its failure in its place.
 
-        First all bodies, then all signatures: after an RSA signature little of ours is left in the processor's caches, so a
-        dozen at a time cost a tenth less than one by one.
+        First all bodies, then all signatures: after an RSA signature little of ours is left in the processor's caches, so thirty at a
+        time cost a tenth less than one by one.
         """
         made: list[_Draft | RenderFailed] = []
         for card in cards:
@@ -185,6 +186,11 @@ def _body(text: Part, html: Part, boundary: bytes) -> Part:
     return joined(
         opening + _PART_HEAD % b"plain", text, _CRLF + opening + _PART_HEAD % b"html", html, _CRLF + b"--" + boundary + b"--" + _CRLF
     )
+
+
+def at_once(body_bytes: int) -> int:
+    """Say how many messages of that size are best composed and signed in one go: while that lasts, some milliseconds, a loop hears nothing."""
+    return max(1, min(MOST_AT_ONCE, MADE_AT_ONCE_BYTES // max(1, body_bytes)))
 
 
 def base36(number: int) -> str:

@@ -14,7 +14,7 @@ from weakref import finalize
 from posthouse.sending.content import encoding, headers
 from posthouse.sending.content.body import Addresses
 from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
-from posthouse.sending.content.compose import Sender, base36
+from posthouse.sending.content.compose import Sender, at_once, base36
 from posthouse.sending.dkim.signer import Signer, signed_names
 from posthouse.sending.mime import head, policy
 from posthouse.sending.mime.reading import Field
@@ -23,7 +23,6 @@ from posthouse.sending.tokens import COMPLAINT_PREFIX, REPLY_PREFIX, Mint
 
 _CRLF = b"\r\n"
 KEPT_IN_MEMORY = 256 * 1024
-MADE_AT_ONCE_BYTES = 1024 * 1024
 _LOCAL = b"\x00l;"
 _BLANKS = re.compile(rb"[ \t]+")
 _LINE_BLANKS = re.compile(rb"[ \t]+(?=\r\n)")
@@ -87,7 +86,7 @@ class MimeComposer:
         self._dated = any(one.key == "date" for one in fields)
         self._in_utf8 = [*fields, *own]
         self._in_ascii = [head.in_ascii(one) for one in self._in_utf8]
-        self.at_once = max(1, min(8, MADE_AT_ONCE_BYTES // max(1, self._body.size)))
+        self.at_once = at_once(self._body.size)
 
     def compose(self, card: MessageCard) -> Composed:
         """Make one copy; the same card gives the same bytes. Raises: RenderFailed."""
