@@ -35,11 +35,14 @@ def body_hash(body: bytes) -> bytes:
 
 
 class Signer:
-    """Signs for one domain and selector; made once, used from any number of threads (signing lets go of the GIL)."""
+    """Signs for one domain and selector; made once, used from any number of threads (signing lets go of the GIL).
+
+    `private_der`: a key that was made here and kept sealed.
+    """
 
     def __init__(self, *, domain: str, selector: str, private_der: bytes) -> None:
         self.domain = domain
-        self._key = load_private_key(private_der)
+        self._key = load_private_key(private_der, sealed=True)
         algorithm = "ed25519-sha256" if isinstance(self._key, Ed25519PrivateKey) else "rsa-sha256"
         # No l=: a body of which only a beginning is signed can be replaced.
         self._head = f"v=1; a={algorithm}; c=relaxed/relaxed; d={domain};\r\n s={selector}; t=".encode()
