@@ -39,6 +39,7 @@ from posthouse.sending.campaigns.services import Draft
 from posthouse.sending.delivery.lane import LaneWorker
 from posthouse.sending.domains import services as domains
 from posthouse.sending.messages import services as messages
+from posthouse.sending.pools import health
 from posthouse.sending.pools import services as pools
 from posthouse.sending.rates import services as rates
 from posthouse.sending.rates.rules import Limits
@@ -230,7 +231,12 @@ class _Furnisher:
             rates.set_limits(operator, route_id=route_id, group="google", limits=Limits(per_hour=9_000, connections=5))
             for stream in ("marketing", "transactional"):
                 pools.grant_pool(operator, pool_id=pool_id, reseller_id=self.world.a.id, stream=stream, default=True)
+            for kind in ("shared", "dedicated"):
+                other = pools.create_pool(operator, name=self.say(f"other {kind}"), kind=kind)
+                pools.grant_pool(operator, pool_id=other, reseller_id=self.world.a.id, stream="marketing")
         with transaction(self.scope):
+            said = self.say("slow down")
+            health.note_wording(self.scope, route_id=route_id, group="google", code=421, shape="slow", text=said, count=3)
             quotas.set_allowance(self.scope, layer="tenant", owner_id=self.scope.tenant, period="month", allowed=1000)
 
     def _engage(self, campaign_id: int) -> None:
