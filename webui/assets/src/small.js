@@ -100,7 +100,8 @@ addEventListener("beforeunload", (event) => {
 
 // What scrolls can be scrolled with the keyboard too.
 function reachScrollers() {
-  for (const box of document.querySelectorAll(".table-wrap, pre")) {
+  // A <pre> is reached always: it says so itself.
+  for (const box of document.querySelectorAll(".table-wrap")) {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1;
     if (scrolls) box.setAttribute("tabindex", "0");
     else box.removeAttribute("tabindex");
