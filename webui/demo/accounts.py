@@ -48,7 +48,7 @@ class Company:
 
 def open_accounts(settings: Settings) -> Company:
     """Make operator, reseller, tenants and the shared pool that leads to the simulator."""
-    operator = _scope(Reach.OPERATOR, Actor("command", None, "posthouse demo"))
+    operator = _scope(Reach.OPERATOR, Actor("command", None, "demonstration"))
     logins: list[Login] = []
     with transaction(operator):
         logins.append(_member(operator, "operator", cast.OPERATOR_EMAIL, cast.OPERATOR_NAME, role="admin")[0])
@@ -65,7 +65,7 @@ def open_accounts(settings: Settings) -> Company:
 
 
 def _open_reseller(reseller_id: int, logins: list[Login]) -> Scope:
-    scope = _scope(Reach.RESELLER, Actor("command", None, "posthouse demo"), reseller_id=reseller_id)
+    scope = _scope(Reach.RESELLER, Actor("command", None, "demonstration"), reseller_id=reseller_id)
     with transaction(scope):
         login, user_id = _member(scope, "reseller", cast.RESELLER_EMAIL, cast.RESELLER_NAME)
         brand.edit_brand(
@@ -82,7 +82,7 @@ def _open_reseller(reseller_id: int, logins: list[Login]) -> Scope:
 def _open_tenant(reseller: Scope, part: Part, logins: list[Login]) -> Player:
     with transaction(reseller):
         tenant_id = accounts.open_tenant(reseller, name=part.name)
-    scope = _scope(Reach.TENANT, Actor("command", None, "posthouse demo"), reseller_id=reseller.reseller, tenant_id=tenant_id)
+    scope = _scope(Reach.TENANT, Actor("command", None, "demonstration"), reseller_id=reseller.reseller, tenant_id=tenant_id)
     with transaction(scope):
         accounts.set_up_profile(scope, legal_name=part.legal_name, postal_address=part.postal_address, timezone=part.timezone)
         login, user_id = _member(scope, f"tenant {part.name}", part.owner_email, part.owner)

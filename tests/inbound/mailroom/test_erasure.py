@@ -22,8 +22,9 @@ def ann(world):
         return contacts.create(world.a1.scope, email="ann@example.net", source="page").id
 
 
-def _bounce(desk, sent):
-    return desk.hand_in(letters.dsn(token=sent.token), f"{sent.token}@mail.example", sender="ann@example.net")
+def _bounce(desk, sent, who="ann@example.net"):
+    raw = letters.dsn(token=sent.token).replace(b"ann@example.net", who.encode())
+    return desk.hand_in(raw, f"{sent.token}@mail.example", sender=who)
 
 
 def _erase(world, ann, settings):
@@ -36,8 +37,8 @@ def _erase(world, ann, settings):
 def test_kept_mail_loses_its_words(desk, world, ann, settings) -> None:
     """What others got back, and other tenants, is as it was; once more changes nothing; the page still shows it."""
     sent, bobs, foreign = desk.send(world.a1), desk.send(world.a1, "bob@example.net"), desk.send(world.a2)
-    for one in (sent, bobs, foreign):
-        _bounce(desk, one)
+    for one, who in ((sent, "ann@example.net"), (bobs, "bob@example.net"), (foreign, "ann@example.net")):
+        _bounce(desk, one, who)
     before = desk.ask(world.a1, KEPT)[1], desk.ask(world.a2, KEPT)
     _erase(world, ann, settings)
     for _ in range(2):
@@ -65,3 +66,13 @@ def test_mail_that_comes_late_is_counted_and_not_kept(desk, world, ann, settings
     assert [(row[1], *row[3:]) for row in desk.ask(world.a1, KEPT)] == [(effect, *BLANK)]
     assert [reason for _, reason, _ in desk.suppressed(world.a1)] == ["erasure"]
     assert desk.ask(world.a1, "SELECT text FROM message_event WHERE text <> ''") == []
+
+
+def test_other_mail_that_names_the_person_loses_its_words(desk, world, ann, settings) -> None:
+    """Written by them about somebody else's message: what it did stays, and another tenant's is not touched."""
+    bobs, foreign = desk.send(world.a1, "bob@example.net"), desk.send(world.a2, "bob@example.net")
+    for one in (bobs, foreign):
+        _bounce(desk, one)
+    before = desk.ask(world.a2, KEPT)
+    _erase(world, ann, settings)
+    assert (desk.ask(world.a1, KEPT), desk.ask(world.a2, KEPT)) == ([("bounce", "bounced", True, *BLANK)], before)
