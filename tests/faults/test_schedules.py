@@ -13,7 +13,8 @@ import sim_house
 from posthouse.platform.settings import environment
 from posthouse.sending.delivery import conversation, desk, journal
 
-SCHEDULES = 20_000
+SCHEDULES = int(environment().get("POSTHOUSE_TEST_SCHEDULES", "0")) or 20_000
+FIRST = int(environment().get("POSTHOUSE_TEST_SEED", "0")) or 1
 PARTS = 4
 
 
@@ -22,14 +23,12 @@ def _memory():
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(max(300, SCHEDULES // PARTS // 40))
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_schedule_loses_repeats_or_overdraws(part):
     """Kills, cut wires, refusals, lost answers, lost COMMITs and late ones, in any order, on real conversations and journals."""
-    wanted = int(environment().get("POSTHOUSE_TEST_SCHEDULES", "0")) or SCHEDULES
-    first = int(environment().get("POSTHOUSE_TEST_SEED", "0")) or 1
     with tempfile.TemporaryDirectory(dir=_memory()) as folder:
-        for seed in range(first + part, first + wanted, PARTS):
+        for seed in range(FIRST + part, FIRST + SCHEDULES, PARTS):
             place = Path(folder) / str(seed)
             place.mkdir()
             assert sim_house.play(seed, place) == [], f"seed {seed}"

@@ -6,14 +6,14 @@ The database is a model of what `claiming` and `settlement` do in SQL; everythin
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sim_server import Server, Wire, body_for
+from sim_server import Dice, Server, Wire, body_for
 
 from posthouse.platform import clock
 from posthouse.platform.scope import Actor, for_tenant
@@ -58,7 +58,7 @@ class Down(Exception):
 class Database:
     """Rows, leases and one quota; every method is one transaction."""
 
-    chance: random.Random
+    chance: Dice
     limit: int
     trouble: float
     rows: dict[int, Row] = field(default_factory=dict)
@@ -126,8 +126,7 @@ class Database:
 
 
 def _as_held(row: Row) -> Held:
-    values = {name: getattr(row.held, name) for name in Held.__slots__}
-    return Held(**{**values, "attempts": row.attempts})
+    return replace(row.held, attempts=row.attempts)
 
 
 class Composer:
@@ -173,12 +172,16 @@ class Worker:
         self._at_work: list[Consignment] = []
         self._settled: list[Consignment] = []
         self._claiming: Claiming | None = None
+        self._acts = [self._claim, self._settle, self._remove, *(partial(self._talk, line) for line in self._lines)]
 
     def step(self) -> bool:
         """Do one thing; False when there is nothing to do."""
-        acts = [self._claim, self._settle, self._remove, *(lambda line=line: self._talk(line) for line in self._lines)]
-        self._chance.shuffle(acts)
-        return any(act() for act in acts)
+        acts = [*self._acts]
+        while acts:
+            drawn = acts.pop(self._chance.below(len(acts)))
+            if drawn():
+                return True
+        return False
 
     def die(self) -> None:
         """End as SIGKILL does: files and sockets are closed by the kernel, which may still deliver what it was given."""
@@ -266,7 +269,7 @@ class World:
     """One schedule: everything in it follows from the seed."""
 
     def __init__(self, seed: int, folder: Path) -> None:
-        self.chance = random.Random(seed)
+        self.chance = Dice(seed)
         self.folder = folder
         count = self.chance.randint(1, 6)
         self.connections = self.chance.randint(1, 3)
@@ -346,7 +349,7 @@ class World:
                 self.database.settle(number, lambda message_id: Record(Mark.UNKNOWN, message_id))
 
     def _kill(self) -> None:
-        number = self.chance.randrange(len(self._workers))
+        number = self.chance.below(len(self._workers))
         self._workers[number].die()
         self.kills += 1
         self._workers[number] = Worker(self)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import types
 from collections import Counter, deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from posthouse.sending.delivery.channel import Gone, Lost, Pace
 from posthouse.sending.delivery.wire import Offers, Reply
@@ -18,11 +19,27 @@ OUT_OF_ORDER, CLOSING = Reply(503, "5.5.1", "bad sequence of commands"), Reply(4
 MOODS = (NOT_NOW, NEVER, CLOSING, Lost.DROPPED, Lost.SILENT)
 
 
+class Dice(random.Random):
+    """Draws from a seed; with one float a throw, since a million schedules throw a billion times."""
+
+    def below(self, count: int) -> int:
+        """Return a number from 0 to `count` - 1."""
+        return int(self.random() * count)
+
+    def choice(self, among: Sequence[Any]) -> Any:
+        """Return one of them."""
+        return among[int(self.random() * len(among))]
+
+    def randint(self, least: int, most: int) -> int:
+        """Return a number from `least` to `most`."""
+        return least + int(self.random() * (most - least + 1))
+
+
 @dataclass
 class Server:
     """All mailboxes behind one name. `mood` is the share of commands that get no usual answer; calm at 0."""
 
-    chance: random.Random
+    chance: Dice
     mood: float
     copies: Counter[str] = field(default_factory=Counter)
     strange: list[str] = field(default_factory=list)  # what no server should ever get from us
