@@ -15,6 +15,8 @@ from alembic import op
 
 TENANT_POLICY = "tenant_id = (SELECT nullif(current_setting('posthouse.tenant_id', true), '')::bigint)"
 RESELLER_POLICY = "reseller_id = (SELECT nullif(current_setting('posthouse.reseller_id', true), '')::bigint)"
+# In a reseller's table whose rows are about tenants: a tenant's own transaction sees the rows about itself, the reseller's all of its own.
+ABOUT_POLICY = "{column} = coalesce((SELECT nullif(current_setting('posthouse.tenant_id', true), '')::bigint), {column})"
 
 # Roles that see a scoped table only through the policy, and those that have a policy of their own on the few tables
 # that scheduling and look-up need.
@@ -85,11 +87,16 @@ def reseller_table(
     grants: Grants = Grants(app=EVERYTHING, worker=EVERYTHING),
     with_id: bool = True,
     storage: str = "",
+    about: str = "",
 ) -> None:
-    """Make a reseller's table, tied to its row in `reseller`."""
+    """Make a reseller's table, tied to its row in `reseller`. `about` names the column with the tenant that a row is about."""
     _scoped_table(
         name, "reseller_id", RESELLER_POLICY, columns, unique, references, checks, indexes, grants, [("fk", "reseller")], with_id, storage
     )
+    if about:
+        policy = ABOUT_POLICY.format(column=about)
+        roles = ", ".join(f"posthouse_{role}" for role in UNDER_POLICY if getattr(grants, role))
+        op.execute(f"CREATE POLICY own_tenant ON {name} AS RESTRICTIVE TO {roles} USING ({policy}) WITH CHECK ({policy})")
 
 
 def platform_table(
@@ -215,6 +222,20 @@ def lookup_function(
     for role in callers:
         op.execute(f"GRANT EXECUTE ON FUNCTION {types} TO posthouse_{role}")
     op.execute(f"ALTER FUNCTION {types} OWNER TO posthouse_lookup")
+
+
+def lookup_trigger(name: str, *, after: str, table: str, seen: str, statement: str) -> None:
+    """Have a statement follow each one that changes a table's rows; it may write for any tenant, since cascades run as the tables' owner.
+
+    `after` is INSERT, UPDATE or DELETE; `seen` names the changed rows ("NEW TABLE AS new_rows"). Runs as posthouse_lookup, and nobody may call it.
+    """
+    op.execute(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public"
+        f" AS $function$ BEGIN {statement}; RETURN NULL; END $function$"
+    )
+    op.execute(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
+    op.execute(f"CREATE TRIGGER {name} AFTER {after} ON {table} REFERENCING {seen} FOR EACH STATEMENT EXECUTE FUNCTION {name}()")
+    op.execute(f"ALTER FUNCTION {name}() OWNER TO posthouse_lookup")
 
 
 def drop_tables(*names: str) -> None:

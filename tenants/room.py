@@ -16,7 +16,7 @@ from posthouse.tenants import permissions
 from posthouse.tenants.events import AddressSuppressed
 from posthouse.tenants.imports import services as imports
 from posthouse.tenants.imports.jobs import import_contacts
-from posthouse.tenants.lists.jobs import mark_all_suppressed, mark_suppressed
+from posthouse.tenants.lists import jobs as lists
 from posthouse.tenants.people import signin
 from posthouse.tenants.people.first_run import make_first_operator
 from posthouse.tenants.quotas import permissions as quotas
@@ -42,7 +42,7 @@ ROOM = Room(
     ],
     permissions=[*permissions.PERMISSIONS, *permissions.AUDIENCE, *quotas.PERMISSIONS],
     jobs=[Job(imports.RUN, import_contacts, timeout_seconds=3600)],
-    handlers=[Handler(AddressSuppressed, "lists", mark_suppressed, run_all=mark_all_suppressed)],
+    handlers=[Handler(AddressSuppressed, "lists", lists.mark_suppressed, run_all=lists.mark_all_suppressed)],
     first_runs=[make_first_operator],
-    periodic=[PeriodicJob("tenants.forget_sessions", _forget_sessions, every_seconds=3600)],
+    periodic=[PeriodicJob("tenants.forget_sessions", _forget_sessions, every_seconds=3600), *lists.PERIODIC],
 )

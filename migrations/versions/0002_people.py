@@ -65,6 +65,7 @@ def _tenants() -> None:
         unique=[("slug",)],
         checks=[("state", "state IN ('active', 'grace', 'paused', 'suspended', 'closed')")],
         grants=Grants(app="select, insert, update", worker="select, insert, update", sched="select", lookup="select", operator="select"),
+        about="id",
     )
     # The anchor of all rows of a tenant: the one table that others' foreign keys point at.
     op.create_table(

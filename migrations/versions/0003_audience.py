@@ -13,6 +13,7 @@ from posthouse.platform.schema import (
     Ref,
     drop_tables,
     lookup_function,
+    lookup_trigger,
     platform_table,
     reseller_table,
     tenant_table,
@@ -30,6 +31,7 @@ def upgrade() -> None:
     """Create what this revision names."""
     _contacts()
     _lists()
+    _list_counts()
     _imports()
     _suppressions()
 
@@ -87,6 +89,60 @@ def _lists() -> None:
         anchored=False,
         with_id=False,
         storage="fillfactor = 90",
+    )
+
+
+def _list_counts() -> None:
+    """Count each list's subscriptions by state without reading them.
+
+    Each statement that changes subscriptions leaves what it changed, an insert that waits for nobody; this is folded later. What is
+    folded and what waits are the count at every moment, in the same transaction too.
+    """
+    tenant_table(
+        "list_tally",
+        sa.Column("list_id", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        anchored=False,
+        grants=Grants(app="select", worker="select", lookup="select, insert, update, delete"),
+        storage="autovacuum_vacuum_scale_factor = 0.02",
+    )
+    tenant_table(
+        "list_count",
+        sa.Column("list_id", sa.BigInteger, nullable=False, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False, primary_key=True),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        anchored=False,
+        with_id=False,
+        grants=Grants(app="select", worker="select", lookup="select, insert, update"),
+        storage="fillfactor = 80",
+    )
+    signs = {"new": "1", "old": "-1"}
+    for verb, parts in (("INSERT", ("new",)), ("UPDATE", ("new", "old")), ("DELETE", ("old",))):
+        changes = " UNION ALL ".join(f"SELECT tenant_id, list_id, state, {signs[part]} AS n FROM {part}_rows" for part in parts)
+        lookup_trigger(
+            f"subscriptions_counted_{verb.lower()}",
+            after=verb,
+            table="subscription",
+            seen=" ".join(f"{part.upper()} TABLE AS {part}_rows" for part in parts),
+            statement=(
+                "INSERT INTO list_tally (tenant_id, list_id, state, count) SELECT c.tenant_id, c.list_id, c.state, sum(c.n)"
+                f" FROM ({changes}) c GROUP BY 1, 2, 3 HAVING sum(c.n) <> 0"
+            ),
+        )
+    lookup_function(
+        "tenants_fold_lists(p_most integer)",
+        returns="bigint",
+        body=(
+            "WITH gone AS (DELETE FROM list_tally t USING (SELECT o.tenant_id, o.id FROM list_tally o ORDER BY o.tenant_id, o.id"
+            " LIMIT p_most FOR UPDATE SKIP LOCKED) o WHERE t.tenant_id = o.tenant_id AND t.id = o.id RETURNING t.*),"
+            " folded AS (INSERT INTO list_count AS c (tenant_id, list_id, state, count)"
+            " SELECT g.tenant_id, g.list_id, g.state, sum(g.count) FROM gone g GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            " ON CONFLICT (tenant_id, list_id, state) DO UPDATE SET count = c.count + excluded.count)"
+            " SELECT count(*) FROM gone"
+        ),
+        callers=("worker", "sched"),
+        volatility="VOLATILE",
     )
 
 
@@ -185,4 +241,7 @@ def downgrade() -> None:
     """Drop what this revision names."""
     op.execute("DROP FUNCTION posthouse_platform_suppressed(text[])")
     drop_tables("platform_suppression", "reseller_suppression", "suppression", "import_refusal", "contact_import", "subscription")
-    drop_tables("contact_list", "contact", "contact_field")
+    op.execute("DROP FUNCTION tenants_fold_lists(integer)")
+    for verb in ("insert", "update", "delete"):
+        op.execute(f"DROP FUNCTION subscriptions_counted_{verb}()")
+    drop_tables("list_count", "list_tally", "contact_list", "contact", "contact_field")

@@ -87,6 +87,7 @@ def _customers_and_events() -> None:
         unique=[("account_id", "customer"), ("account_id", "for_tenant_id")],
         references=[Ref(("account_id",), "stripe_account"), Ref(("for_tenant_id",), "tenant")],
         grants=Grants(app="select, insert", worker="select, insert"),
+        about="for_tenant_id",
     )
     reseller_table(
         "stripe_event",

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from posthouse.platform.columns import TenantRow
+from posthouse.platform.columns import BigId, TenantRow
 from posthouse.platform.db import Model, current_tenant
 
 _WHEN = sa.DateTime(timezone=True)
@@ -38,3 +38,24 @@ class Subscription(Model):
     consent: Mapped[dict[str, object]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(_WHEN)
     changed_at: Mapped[datetime] = mapped_column(_WHEN)
+
+
+class ListTally(TenantRow):
+    """How many subscriptions of one state a statement added to a list, or took away; waits to be folded. The database itself writes it."""
+
+    __tablename__ = "list_tally"
+
+    list_id: Mapped[BigId]
+    state: Mapped[str]
+    count: Mapped[BigId]
+
+
+class ListCount(Model):
+    """How many subscriptions of one state a list has, beside what waits to be folded."""
+
+    __tablename__ = "list_count"
+
+    tenant_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, default=current_tenant)
+    list_id: Mapped[BigId] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[BigId]

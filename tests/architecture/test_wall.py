@@ -11,6 +11,7 @@ from filling import Table, fill, scoped_tables
 from psycopg import sql
 
 OWN, OTHER = 11, 22
+_ABOUT = "SELECT tablename FROM pg_policies WHERE policyname = 'own_tenant'"
 ROLES = ("posthouse_app", "posthouse_worker", "posthouse_edge")
 
 
@@ -29,11 +30,11 @@ def _with(live, privilege: str, role: str) -> list[Table]:
     return [table for table in scoped_tables(live) if live.execute(query, [role, table.name, privilege]).fetchone()[0]]
 
 
-def _enter(live, role: str, value: str | None) -> None:
+def _enter(live, role: str, value: str | None, *scopes: str) -> None:
     live.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
     if value is not None:
-        for name in ("posthouse.tenant_id", "posthouse.reseller_id"):
-            live.execute("SELECT set_config(%s, %s, true)", [name, value])
+        for name in scopes:
+            live.execute("SELECT set_config(%s, %s, true)", [f"posthouse.{name}", value])
 
 
 def _count(table: Table) -> sql.Composed:
@@ -55,7 +56,7 @@ def test_a_context_sees_its_own_row_and_no_other(live, role, context, rows):
     """Never set, empty, own, another's, nobody's."""
     for table in _with(live, "SELECT", role):
         with live.transaction():
-            _enter(live, role, context)
+            _enter(live, role, context, table.scope)
             assert live.execute(_count(table)).fetchone() == (rows,), table.name
 
 
@@ -65,7 +66,7 @@ def test_a_malformed_context_is_an_error_and_no_key(live, role, value):
     wrong = (psycopg.errors.InvalidTextRepresentation, psycopg.errors.NumericValueOutOfRange)
     for table in _with(live, "SELECT", role):
         with pytest.raises(wrong), live.transaction():
-            _enter(live, role, value)
+            _enter(live, role, value, table.scope)
             live.execute(_count(table))
 
 
@@ -75,14 +76,14 @@ def test_no_row_is_added_for_another(live, role):
     live.execute("SET session_replication_role = replica")  # foreign keys sleep; the wall does not
     for table in _with(live, "INSERT", role):
         with pytest.raises(psycopg.errors.InsufficientPrivilege) as refused, live.transaction():
-            _enter(live, role, str(OWN))
+            _enter(live, role, str(OWN), table.scope)
             live.execute(table.insert(OTHER, 2))
         if not live.execute("SELECT has_table_privilege(%s, %s, 'INSERT')", [role, table.name]).fetchone()[0]:
             continue  # some columns only: the grant refused it before the wall was asked
         assert "row-level security" in str(refused.value), table.name
         # A table of one row a scope finds its own row there, which it could not if the wall had refused first.
         with contextlib.suppress(psycopg.errors.UniqueViolation), live.transaction():
-            _enter(live, role, str(OWN))
+            _enter(live, role, str(OWN), table.scope)
             live.execute(table.insert(OWN, 2))
 
 
@@ -94,15 +95,37 @@ def test_no_row_is_changed_moved_or_deleted_across(live, role):
             continue  # the role can't move a row at all
         names = {"table": sql.Identifier(table.name), "scope": sql.Identifier(table.scope), "other": OTHER}
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), live.transaction():
-            _enter(live, role, str(OWN))
+            _enter(live, role, str(OWN), table.scope)
             live.execute(sql.SQL("UPDATE {table} SET {scope} = {other}").format(**names))
         with live.transaction():
-            _enter(live, role, str(OWN))
+            _enter(live, role, str(OWN), table.scope)
             assert live.execute(sql.SQL("UPDATE {table} SET {scope} = {scope} WHERE {scope} = {other}").format(**names)).rowcount == 0
     for table in _with(live, "SELECT", role):
         if not live.execute("SELECT has_table_privilege(%s, %s, 'DELETE')", [role, table.name]).fetchone()[0]:
             continue
         with live.transaction():
-            _enter(live, role, str(OWN))
+            _enter(live, role, str(OWN), table.scope)
             gone = sql.SQL("DELETE FROM {} WHERE {} = {}").format(sql.Identifier(table.name), sql.Identifier(table.scope), OTHER)
             assert live.execute(gone).rowcount == 0, table.name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_tenant_sees_of_its_reseller_s_rows_only_those_about_itself(live, role):
+    """In a tenant's transaction its reseller is known too: rows about its siblings stay hidden all the same, and none are written."""
+    live.execute("SET session_replication_role = replica")
+    about = {name for (name,) in live.execute(_ABOUT)}
+    assert about == {"tenant", "tenant_day", "tenant_tally", "standing", "stripe_customer"}
+    for table in _with(live, "SELECT", role):
+        if table.name not in about:
+            continue
+        # OWN has a row that is about tenant 1, as it was filled in.
+        for tenant, seen in (("1", 1), ("2", 0), ("", 1)):
+            with live.transaction():
+                _enter(live, role, str(OWN), "reseller_id")
+                _enter(live, role, tenant, "tenant_id")
+                assert live.execute(_count(table)).fetchone() == (seen,), (table.name, tenant)
+        if live.execute("SELECT has_table_privilege(%s, %s, 'INSERT')", [role, table.name]).fetchone()[0]:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), live.transaction():
+                _enter(live, role, str(OWN), "reseller_id")
+                _enter(live, role, "1", "tenant_id")
+                live.execute(table.insert(OWN, 2))

@@ -7,6 +7,9 @@ SCOPED = (
     " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname IN ('tenant_id', 'reseller_id') AND NOT a.attisdropped"
     " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p')"
 )
+ABOUT = (
+    "(%1$I = COALESCE(( SELECT (NULLIF(current_setting(''posthouse.tenant_id''::text, true), ''''::text))::bigint AS \"nullif\"), %1$I))"
+)
 POLICY = "(%I = ( SELECT (NULLIF(current_setting(''posthouse.%s''::text, true), ''''::text))::bigint AS \"nullif\"))"
 
 QUERIES: dict[str, str] = {
@@ -16,7 +19,12 @@ QUERIES: dict[str, str] = {
     f" WHERE NOT (p.policyname LIKE 'across%' AND p.roles <@ ARRAY['posthouse_sched', 'posthouse_lookup', 'posthouse_operator']::name[])"
     " AND NOT (p.policyname = 'own_scope' AND p.permissive = 'PERMISSIVE' AND p.cmd = 'ALL'"
     " AND p.roles <@ ARRAY['posthouse_app', 'posthouse_worker', 'posthouse_edge']::name[]"
-    f" AND p.qual = format('{POLICY}', s.scope, s.scope) AND p.with_check = p.qual)",
+    f" AND p.qual = format('{POLICY}', s.scope, s.scope) AND p.with_check = p.qual)"
+    " AND NOT (p.policyname = 'own_tenant' AND p.permissive = 'RESTRICTIVE' AND p.cmd = 'ALL' AND s.scope = 'reseller_id'"
+    f" AND p.qual IN (format('{ABOUT}', 'for_tenant_id'), format('{ABOUT}', 'id')) AND p.with_check = p.qual)",
+    "rows about tenants that siblings could read": f"SELECT s.relname FROM ({SCOPED}) s JOIN pg_attribute a ON a.attrelid = s.oid"
+    " AND a.attname = 'for_tenant_id' WHERE s.scope = 'reseller_id' AND NOT EXISTS (SELECT FROM pg_policies p"
+    " WHERE p.tablename = s.relname AND p.policyname = 'own_tenant')",
     "table without scope column": "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid"
     " AND a.attname IN ('tenant_id', 'reseller_id') AND NOT a.attisdropped)",
@@ -52,6 +60,7 @@ QUERIES: dict[str, str] = {
 FAULTS: dict[str, str] = {
     "row security off or not forced": "ALTER TABLE contact NO FORCE ROW LEVEL SECURITY",
     "policy with another text": "CREATE POLICY admins ON contact TO posthouse_app USING (true OR tenant_id = 1)",
+    "rows about tenants that siblings could read": "DROP POLICY own_tenant ON tenant_day",
     "table without scope column": "CREATE TABLE leak (id bigint PRIMARY KEY)",
     "table with two scope columns": "ALTER TABLE contact ADD COLUMN reseller_id bigint",
     "unique key without scope column first": "CREATE UNIQUE INDEX leak ON contact (email_norm)",
