@@ -237,6 +237,7 @@ def _volumes() -> None:
         sa.Column("count", sa.BigInteger, nullable=False),
         grants=Grants(app="select, insert", worker="select, insert", lookup="select, update, delete", operator="select"),
         storage="autovacuum_vacuum_scale_factor = 0.02",
+        about="for_tenant_id",
     )
     reseller_table(
         "tenant_day",
@@ -247,6 +248,7 @@ def _volumes() -> None:
         grants=Grants(app="select", worker="select", lookup="select, insert, update", operator="select"),
         with_id=False,
         storage="fillfactor = 80",
+        about="for_tenant_id",
     )
     kinds = ", ".join(f"'{kind}'" for kind in _TALLIED)
     op.execute(
@@ -491,13 +493,13 @@ def _paces() -> None:
         grants=Grants(worker=EVERYTHING, sched="select, delete", operator="select", lookup="select"),
         with_id=False,
     )
-    # The busiest of the last three whole minutes; when the pool was idle in them, the busiest of the last seven days.
+    # Of a busy pool the busiest of the last three whole minutes; of one that has little to do, or was idle in them, of seven days.
     lookup_function(
-        "sending_pool_pace(p_pool bigint, p_at timestamptz)",
+        "sending_pool_pace(p_pool bigint, p_at timestamptz, p_busy boolean)",
         returns="double precision",
         body=(
-            "SELECT coalesce((SELECT max(p.messages) FROM pool_pace p WHERE p.pool_id = p_pool AND p.minute < date_trunc('minute', p_at)"
-            " AND p.minute >= date_trunc('minute', p_at) - interval '3 minutes'),"
+            "SELECT coalesce((SELECT max(p.messages) FROM pool_pace p WHERE p_busy AND p.pool_id = p_pool"
+            " AND p.minute < date_trunc('minute', p_at) AND p.minute >= date_trunc('minute', p_at) - interval '3 minutes'),"
             " (SELECT max(p.messages) FROM pool_pace p WHERE p.pool_id = p_pool AND p.minute < date_trunc('minute', p_at)"
             " AND p.minute >= p_at - interval '7 days')) / 60.0"
         ),
@@ -550,6 +552,7 @@ def _standings() -> None:
         references=[Ref(("for_tenant_id",), "tenant", on_delete="CASCADE")],
         grants=Grants(app="select, insert, update", worker="select, insert, update", operator="select, update"),
         with_id=False,
+        about="for_tenant_id",
     )
     grade = ("grade", "grade IN ('warned', 'slowed', 'held', 'suspended')")
     share = ("share", "share BETWEEN 1 AND 1000000")
@@ -774,7 +777,7 @@ def downgrade() -> None:
     drop_tables("route_reply", "route_tally", "route_use", "route_hold", "route_spent", "route_limit")
     drop_tables("warmup_hold", "warmup_day", "warmup")
     op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")
-    op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz)")
+    op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz, boolean)")
     op.drop_table("pool_pace")
     drop_tables("reseller_soft_bounce_policy", "soft_bounce_policy")
     drop_tables("reseller_standing_limit", "standing_limit", "standing", "standing_count")

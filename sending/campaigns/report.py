@@ -106,9 +106,14 @@ def get_report(scope: Scope, campaign_id: int) -> ReportCard:
     """Return a campaign's totals. Reads roll-ups, and what is under lease: a few hundred rows at most. Raises: Missing."""
     row = _get(scope, campaign_id)
     totals = {kind: count for _, kind, count in _facet(scope, campaign_id, "total")}
-    waiting = totals.get("recipients", 0) - sum(totals.get(kind, 0) for kind in _FINAL)
+    waiting = waiting_of(totals)
     in_flight = session(scope).execute(_IN_FLIGHT, {"tenant": scope.tenant, "campaign": campaign_id}).scalar_one()
     return ReportCard(row.id, State(row.state), row.state_reason, row.resumes_at, totals, max(waiting, 0), in_flight)
+
+
+def waiting_of(figures: Mapping[str, int]) -> int:
+    """Return how many recipients have no outcome yet, by figures of all or of a part; may be below 0 for a moment."""
+    return figures.get("recipients", 0) - sum(figures.get(kind, 0) for kind in _FINAL)
 
 
 def by_domain(scope: Scope, campaign_id: int) -> Mapping[str, Mapping[str, int]]:

@@ -48,6 +48,11 @@ class HoldCard:
         return f"Mail waits: your provider's sending limit for {spell} is reached."
 
     @property
+    def by_allowance(self) -> bool:
+        """Whether an allowance holds it, of the tenant or above it."""
+        return self.by.partition(":")[0] in {"tenant", "reseller", "operator"}
+
+    @property
     def ends(self) -> bool:
         """Whether `resumes_at` is when mail goes on, rather than only a time to look again."""
         return ":" in self.by or self.by == "slowed"

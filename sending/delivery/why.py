@@ -34,6 +34,7 @@ _SUPPRESSED = {
     "unsubscribe": "This person has unsubscribed.",
     "manual": "The address was put on the suppression list by hand.",
 }
+IN_LINE = Why("in_line", "It is due and in line; it leaves as soon as a connection is free.")
 _MEND = {
     "userunknown": "Remove the address, or ask the person for the right one.",
     "hostunknown": "Look for a typing mistake in the domain.",
@@ -90,8 +91,11 @@ def _by_campaign(around: Circumstances, message: MessageCard) -> Why | None:
 
 def _by_hold(around: Circumstances, message: MessageCard) -> Why | None:
     hold = around.holds.get(message.stream)
-    if hold is None:
-        return None
+    return of_hold(hold) if hold is not None else None
+
+
+def of_hold(hold: HoldCard) -> Why:
+    """Say what holds a whole stream of the tenant's."""
     return Why(_hold_code(hold), hold.sentence, _HOLD_ADVICE.get(hold.by, ""), hold.resumes_at if hold.ends else None)
 
 
@@ -128,7 +132,11 @@ def _by_time(around: Circumstances, message: MessageCard) -> Why | None:
 
 
 def _by_routes(around: Circumstances, message: MessageCard) -> Why:
-    pool_id = around.pool(message)
+    return by_ways(around, around.pool(message), around.group(message)) or IN_LINE
+
+
+def by_ways(around: Circumstances, pool_id: int | None, group: str) -> Why | None:
+    """Say what keeps due mail for a provider's recipients from leaving by a pool; None where nothing does."""
     if pool_id is None:
         return Why("hold_no_pool", "Your provider has not given you a way out yet.", _HOLD_ADVICE["no_pool"])
     row = around.routes(pool_id)
@@ -141,7 +149,7 @@ def _by_routes(around: Circumstances, message: MessageCard) -> Why:
             "They are tried again by themselves.",
             row.again,
         )
-    rests = _by_rests(around, pool_id, message)
+    rests = _by_rests(around, pool_id, group)
     if rests is not None:
         return rests
     if row.tried == row.well:
@@ -149,12 +157,11 @@ def _by_routes(around: Circumstances, message: MessageCard) -> Why:
             "routes_tried",
             "Your provider's mail servers could not be reached; one message is tried first, and the others follow when it is taken.",
         )
-    return Why("in_line", "It is due and in line; it leaves as soon as a connection is free.")
+    return None
 
 
-def _by_rests(around: Circumstances, pool_id: int, message: MessageCard) -> Why | None:
+def _by_rests(around: Circumstances, pool_id: int, group: str) -> Why | None:
     """Say what of the ways out rests, where all of them do."""
-    group = around.group(message)
     routes = around.rests(pool_id, group)
     if not routes or not all(routes.values()):
         return None

@@ -1,154 +1,154 @@
-"""What may still leave in a window, as a forecast's walk uses it up; pure.
+"""What a window lets through, as a forecast's walk uses it up; pure. Time is in seconds from the walk's beginning.
 
-Three kinds of windows: a calendar's (a tenant's quota), any stretch of a length (a route's limit), and days that grow (a warm-up).
+Four kinds: a pace, a calendar's window (a tenant's quota), any stretch of a length (a route's limit), and days that grow (a warm-up).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from posthouse.sending.warmup.rules import PASSED, tomorrow
+from posthouse.sending.warmup.rules import PASSED
 
-FAR = datetime.max.replace(tzinfo=UTC)
-#: What leaves within half an hour of an hour's stretch, or three of a day's, comes back together, so that a walk has few steps.
-_TOGETHER = timedelta(minutes=30)
-_PARTS = 8
+DAY = 86_400.0
 
 
 class Meter(Protocol):
-    """A window in use, and what is `left` in it. `shared`: the whole pool uses it up, not the tenant alone."""
-
-    name: str
-    shared: bool
-    left: float
+    """A window in use. Steps are asked for and used up in the order of time."""
 
     @property
-    def resets_at(self) -> datetime:
-        """When there is more; far away where nothing comes back."""
+    def resets_at(self) -> float:
+        """When the next window begins; infinite where there are none."""
 
-    def take(self, amount: float, now: datetime) -> None:
-        """Use up an amount at an instant."""
+    def room(self, now: float, until: float) -> float:
+        """Return how much it lets through between two instants."""
 
-    def turn(self, now: datetime) -> None:
+    def take(self, amount: float, until: float) -> None:
+        """Use up what left between the last instant and this one."""
+
+    def turn(self, now: float) -> None:
         """Begin the windows that have begun by now."""
 
 
-class Measure(Protocol):
-    """A limit as it stands, from which a walk starts its own meter."""
+@dataclass(slots=True)
+class Pace:
+    """So many a second and no more."""
 
-    def meter(self) -> Meter:
-        """Return a new meter at its beginning."""
+    per_second: float
+    resets_at: float = math.inf
+
+    def room(self, now: float, until: float) -> float:
+        """Return how much it lets through between two instants."""
+        return self.per_second * (until - now)
+
+    def take(self, amount: float, until: float) -> None:
+        """Nothing is used up."""
+
+    def turn(self, now: float) -> None:
+        """Nothing begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """A limit by calendar: `left` in the present window, `size` in each after it; `following` gives the next window's start after one."""
+@dataclass(slots=True)
+class Calendar:
+    """`left` in the present window, `size` in each after it; `following` gives the next window's start after one."""
 
-    name: str
     left: float
     size: float
-    resets_at: datetime
-    following: Callable[[datetime], datetime]
+    resets_at: float
+    following: Callable[[float], float]
 
-    def meter(self) -> Meter:
-        """Return a new meter at its beginning."""
-        return _Calendar(self.name, self.left, self.resets_at, self)
+    def room(self, now: float, until: float) -> float:
+        """Return how much it lets through between two instants."""
+        total, begins = max(0.0, self.left), self.resets_at
+        while begins < until:
+            total, begins = total + self.size, self.following(begins)
+        return total
+
+    def take(self, amount: float, until: float) -> None:
+        """Use up what left between the last instant and this one."""
+        self.left -= amount
+
+    def turn(self, now: float) -> None:
+        """Begin the windows that have begun by now."""
+        while self.resets_at <= now:
+            # What left in a step that went on into the next window is that one's.
+            self.left, self.resets_at = self.size + min(0.0, self.left), self.following(self.resets_at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """A pool's limit over any stretch of `length`. `spent` are amounts that count now, each with the instant from which it doesn't."""
+@dataclass(slots=True)
+class Rolling:
+    """No more than `size` in any stretch of `length` seconds. `spent`: (instant, amount) of what was taken before now, in order.
 
-    name: str
+    What was ever taken is a line over time, and the limit is that line, one length later and one size higher.
+    """
+
     size: float
-    length: timedelta
-    spent: tuple[tuple[datetime, float], ...] = ()
+    length: float
+    spent: Sequence[tuple[float, float]] = ()
+    resets_at: float = math.inf
+    _times: list[float] = field(default_factory=list)
+    _totals: list[float] = field(default_factory=list)
+    _behind: int = 0  # the first point of the line that isn't a length ago yet
 
-    def meter(self) -> Meter:
-        """Return a new meter at its beginning."""
-        return _Rolling(self.name, self.size - sum(amount for _, amount in self.spent), self.length, sorted(self.spent))
+    def __post_init__(self) -> None:
+        self._times, self._totals = [-math.inf], [0.0]
+        for at, amount in self.spent:
+            self._times += [at, at]
+            self._totals += [self._totals[-1], self._totals[-1] + amount]
+        self._times.append(0.0)
+        self._totals.append(self._totals[-1])
+
+    def room(self, now: float, until: float) -> float:
+        """Return how much it lets through between two instants."""
+        past = until - self.length
+        if past >= self._times[-1]:
+            return self.size * (until - now) / self.length
+        while self._times[self._behind] <= past:
+            self._behind += 1
+        return max(0.0, self.size - self._totals[-1] + self._total(past))
+
+    def _total(self, at: float) -> float:
+        here, before = self._behind, self._behind - 1
+        part = (at - self._times[before]) / (self._times[here] - self._times[before]) if before else 0.0
+        return self._totals[before] + part * (self._totals[here] - self._totals[before])
+
+    def take(self, amount: float, until: float) -> None:
+        """Use up what left between the last instant and this one."""
+        self._times.append(until)
+        self._totals.append(self._totals[-1] + amount)
+
+    def turn(self, now: float) -> None:
+        """Nothing begins: it comes back all the time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Stages:
-    """A pool's warm-up: `sizes` of the days from today's stage on, `used` of today's, `resets_at` midnight UTC; after the last: warm."""
+    """A warm-up: `sizes` of the days from today's stage on, `left` of today's, midnight UTC at `resets_at`; after the last one: warm.
 
-    name: str
-    sizes: tuple[float, ...]
-    used: float
-    resets_at: datetime
+    A day on which too little of a stage was sent is followed by the same stage, as `warmup.rules.next_stage` has it.
+    """
 
-    def meter(self) -> Meter:
-        """Return a new meter at its beginning."""
-        return _Staged(self.name, self.sizes[0] - self.used, self.resets_at, self.sizes)
-
-
-@dataclass(slots=True)
-class _Calendar:
-    name: str
+    sizes: Sequence[float]
     left: float
-    resets_at: datetime
-    limit: Limit
-    shared: bool = False
+    resets_at: float
+    _number: int = 0
 
-    def take(self, amount: float, now: datetime) -> None:
+    def room(self, now: float, until: float) -> float:
+        """Return how much it lets through between two instants."""
+        return max(0.0, self.left)
+
+    def take(self, amount: float, until: float) -> None:
+        """Use up what left between the last instant and this one."""
         self.left -= amount
 
-    def turn(self, now: datetime) -> None:
+    def turn(self, now: float) -> None:
+        """Begin the days that have begun by now."""
         while self.resets_at <= now:
-            self.left, self.resets_at = self.limit.size, self.limit.following(self.resets_at)
-
-
-@dataclass(slots=True)
-class _Rolling:
-    """`spent` in the order in which it comes back; what leaves is added to the last of it as long as that is young."""
-
-    name: str
-    left: float
-    length: timedelta
-    spent: list[tuple[datetime, float]]
-    shared: bool = True
-    joins_until: datetime = field(default=datetime.min.replace(tzinfo=UTC))
-
-    @property
-    def resets_at(self) -> datetime:
-        return self.spent[0][0] if self.spent else FAR
-
-    def take(self, amount: float, now: datetime) -> None:
-        self.left -= amount
-        if self.spent and now < self.joins_until:
-            at, before = self.spent[-1]
-            self.spent[-1] = (at, before + amount)
-        else:
-            self.spent.append((now + self.length, amount))
-            self.joins_until = now + max(_TOGETHER, self.length / _PARTS)
-
-    def turn(self, now: datetime) -> None:
-        while self.spent and self.spent[0][0] <= now:
-            self.left += self.spent.pop(0)[1]
-
-
-@dataclass(slots=True)
-class _Staged:
-    """A day on which too little of a stage was sent is followed by the same stage, as `warmup.rules.next_stage` has it."""
-
-    name: str
-    left: float
-    resets_at: datetime
-    sizes: tuple[float, ...]
-    shared: bool = True
-
-    def take(self, amount: float, now: datetime) -> None:
-        self.left -= amount
-
-    def turn(self, now: datetime) -> None:
-        while self.resets_at <= now:
-            if self.sizes[0] - self.left >= PASSED * self.sizes[0]:
-                self.sizes = self.sizes[1:]
-            if not self.sizes:
-                self.left, self.resets_at = float("inf"), FAR
+            size = self.sizes[self._number]
+            self._number += size - self.left >= math.ceil(PASSED * size) - 1e-6
+            if self._number == len(self.sizes):
+                self.left = self.resets_at = math.inf
                 return
-            self.left, self.resets_at = self.sizes[0], tomorrow(self.resets_at.date())
+            self.left, self.resets_at = self.sizes[self._number], self.resets_at + DAY

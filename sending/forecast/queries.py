@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,25 +16,21 @@ from posthouse.platform.permissions import require
 from posthouse.platform.scope import Scope
 from posthouse.sending import permissions
 from posthouse.sending.campaigns import report
-from posthouse.sending.campaigns.queries import get_campaign
-from posthouse.sending.campaigns.rules import State
+from posthouse.sending.campaigns.queries import CampaignCard, get_campaign
+from posthouse.sending.campaigns.rules import RUNNING, State
 from posthouse.sending.delivery.holds import LaneCard, lane_of
-from posthouse.sending.forecast.ceilings import PROVIDER, Day, RouteFacts, Spent, ceilings, pace_cap
-from posthouse.sending.forecast.meters import Limit
-from posthouse.sending.forecast.rules import Forecast, Neighbour, forecast
+from posthouse.sending.forecast.ceilings import pace_cap, walked
+from posthouse.sending.forecast.meters import Calendar
+from posthouse.sending.forecast.routes import STREAM, pace_of, pool_of, routes_of
+from posthouse.sending.forecast.rules import EVERYBODY, PROVIDER, Forecast, Limit, Neighbour, forecast
 from posthouse.sending.mailboxes.queries import groups_of
-from posthouse.sending.pools.queries import offered, pool_of_tenant
-from posthouse.sending.rates.rules import Limits
-from posthouse.sending.warmup.rules import Stage
 from posthouse.tenants.lists.queries import count_subscribed, sample_domains
 from posthouse.tenants.quotas import queries as quotas
 from posthouse.tenants.quotas.rules import Period, window_end
 
-STREAM = "marketing"
+_KNOWN_AFTER = timedelta(minutes=2)
 SAMPLE = 2_000  # of a list's people, from whom the mixture of mailbox providers is taken
-_PACE = sa.text("SELECT sending_pool_pace(:pool, :at)")
 _NEIGHBOURS = sa.text("SELECT o_weight, o_waiting FROM sending_neighbours(:pool, :tenant)")
-_ROUTES = sa.text("SELECT o_stages, o_limits, o_spent, o_days FROM sending_pool_routes(:pool, :at)")
 _OVER = frozenset({State.STOPPED, State.FINISHED})
 
 
@@ -64,26 +61,33 @@ def forecast_campaign(scope: Scope, campaign_id: int) -> ForecastCard | None:
     require(scope, permissions.READ_CAMPAIGNS)
     card = get_campaign(scope, campaign_id)
     waiting = _waiting(scope, campaign_id, State(card.state), card.list_id)
-    pool_id = _pool_of(scope, card.pool_id)
+    pool_id = pool_of(scope, card.pool_id)
     if not waiting or pool_id is None:
         return None
     now = clock.now()
-    per_second = session(scope).execute(_PACE, {"pool": pool_id, "at": now}).scalar_one()
+    neighbours = [Neighbour(row.o_weight, row.o_waiting) for row in session(scope).execute(_NEIGHBOURS, _key(scope, pool_id))]
+    per_second = pace_of(scope, pool_id, busy=bool(neighbours) or _at_work(card, now))
     if not per_second:
         return None
     lane = lane_of(scope, stream=STREAM)
-    routes = [_facts(row) for row in session(scope).execute(_ROUTES, {"pool": pool_id, "at": now})]
-    shares = _shares(scope, card.list_id) if any(route.by_group for route in routes) else {}
-    per_second = min(per_second, pace_cap(routes, shares))
+    routes = routes_of(scope, pool_id)
+    shares = (_shares(scope, card) if any(route.by_group for route in routes) else {}) or EVERYBODY
     found = forecast(
         now=now,
         waiting=waiting,
         per_second=per_second,
         weight=lane.weight,
-        neighbours=[Neighbour(row.o_weight, row.o_waiting) for row in session(scope).execute(_NEIGHBOURS, _key(scope, pool_id))],
-        limits=[*_own_limits(scope), *_above(lane, now), *ceilings(routes, shares, now)],
+        neighbours=neighbours,
+        limits=[*_own_limits(scope, now), *_above(lane, now)],
+        routes=walked(routes, tuple(shares), now),
+        shares=shares,
     )
-    return _card(waiting, per_second, now, found)
+    return _card(waiting, min(per_second, pace_cap(routes, shares)), now, found)
+
+
+def _at_work(card: CampaignCard, now: datetime) -> bool:
+    """Say whether a campaign has been sending for so long that a whole minute of it is known."""
+    return card.state in RUNNING and card.started_at is not None and card.started_at <= now - _KNOWN_AFTER
 
 
 def _waiting(scope: Scope, campaign_id: int, state: State, list_id: int | None) -> int:
@@ -94,48 +98,29 @@ def _waiting(scope: Scope, campaign_id: int, state: State, list_id: int | None) 
     return report.get_report(scope, campaign_id).waiting
 
 
-def _pool_of(scope: Scope, chosen: int | None) -> int | None:
-    """Return the pool that was chosen for the campaign as long as it is offered, else the tenant's."""
-    if chosen is not None and chosen in {one.pool_id for one in offered(scope)}:
-        return chosen
-    return pool_of_tenant(scope, stream=STREAM)
-
-
 def _key(scope: Scope, pool_id: int) -> dict[str, int]:
     return {"pool": pool_id, "tenant": scope.tenant}
 
 
-def _facts(row: Any) -> RouteFacts:
-    return RouteFacts(
-        stages=None if row.o_stages is None else tuple(row.o_stages),
-        limits={
-            group: Limits(per_second=second, per_minute=minute, per_hour=hour, per_day=day)
-            for group, second, minute, hour, day in row.o_limits or ()
-        },
-        spent=tuple(Spent(group, period, datetime.fromtimestamp(at, UTC), used) for group, period, at, used in row.o_spent or ()),
-        days={group: Day(date.fromisoformat(day), Stage(stage, allowed), used) for group, day, stage, allowed, used in row.o_days or ()},
-    )
-
-
-def _shares(scope: Scope, list_id: int | None) -> dict[str, float]:
-    """Say which part of a list's people each mailbox provider has, from a sample."""
-    counts = sample_domains(scope, list_id, most=SAMPLE) if list_id is not None else {}
+def _shares(scope: Scope, card: CampaignCard) -> dict[str, float]:
+    """Say which part of those who wait each mailbox provider has: of a draft's list from a sample, later from the campaign's figures."""
+    if card.list_id is None:
+        return {}
+    if card.state is State.DRAFT:
+        counts: Mapping[str, int] = sample_domains(scope, card.list_id, most=SAMPLE)
+    else:
+        counts = {domain: max(0, report.waiting_of(figures)) for domain, figures in report.by_domain(scope, card.id).items()}
     named, everybody = groups_of(scope, counts, ask=False), sum(counts.values())
     found: dict[str, float] = {}
     for domain, count in counts.items():
-        found[named[domain]] = found.get(named[domain], 0.0) + count / everybody
+        if count:
+            found[named[domain]] = found.get(named[domain], 0.0) + count / everybody
     return found
 
 
-def _own_limits(scope: Scope) -> list[Limit]:
+def _own_limits(scope: Scope, now: datetime) -> list[Limit]:
     return [
-        Limit(
-            name=card.period,
-            left=float(card.remaining or 0),
-            size=float(card.allowed),
-            resets_at=card.resets_at,
-            following=partial(window_end, Period(card.period)),
-        )
+        Limit(card.period, _calendar(now, card.remaining or 0, card.allowed, card.resets_at, partial(window_end, Period(card.period))))
         for card in quotas.state(scope)
         if card.allowed is not None
     ]
@@ -145,7 +130,14 @@ def _above(lane: LaneCard, now: datetime) -> list[Limit]:
     """A limit above the tenant is not shown to it in figures, only that it holds now, and until when."""
     if lane.resumes_at is None or lane.resumes_at <= now or not lane.held_by.startswith(("reseller:", "operator:")):
         return []
-    return [Limit(name=PROVIDER, left=0, size=float("inf"), resets_at=lane.resumes_at, following=lambda at: at + timedelta(days=365))]
+    return [Limit(PROVIDER, Calendar(0, math.inf, (lane.resumes_at - now).total_seconds(), lambda _: math.inf))]
+
+
+def _calendar(now: datetime, left: float, size: float, resets_at: datetime, following: Callable[[datetime], datetime]) -> Calendar:
+    def after(seconds: float) -> float:
+        return (following(now + timedelta(seconds=seconds)) - now).total_seconds()
+
+    return Calendar(left, size, (resets_at - now).total_seconds(), after)
 
 
 def _card(waiting: int, per_second: float, now: datetime, found: Forecast) -> ForecastCard:

@@ -1,23 +1,31 @@
 """Forecast when a number of messages will have been tried, and what holds them on the way; pure.
 
 A pool carries so many messages a second and shares them among the tenants that have mail, by weight (stride scheduling comes to the same
-over any stretch that matters). Limits are windows: the tenant's own ones it uses up alone, the pool's everybody in it. So time is walked
-from event to event: a neighbour runs dry, a limit is used up, a window begins.
+over any stretch that matters). Each tenant's mail is for several mailbox providers; each route takes of it what its own limits let through,
+towards everybody and towards each provider, and what one can't take goes by the others. A tenant's own limits it uses up alone.
+
+Time is walked in steps that grow with what has passed, a hundredth of it, so that a month needs no more than a few times the steps of an
+hour, and an instant is as exact as it is far; where a window begins a step ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from posthouse.sending.forecast.meters import FAR, Measure, Meter
+from posthouse.sending.forecast.meters import Meter, Stages
+from posthouse.sending.forecast.sharing import NOTHING, Party, Way, pour
 
 #: Beyond this nobody plans; a limit of zero would be walked for ever.
 HORIZON = timedelta(days=400)
-_MOST_STEPS = 20_000
-_NOTHING = 1e-6  # of a message or a second
-_NEVER = float("inf")
+PROVIDER = "provider"
+WARMUP = "warmup"
+EVERYBODY = {"": 1.0}
+_GROWTH = 0.01
+_SHORTEST = 1.0
+_NEAR = 0.1  # of a step: a window that begins so soon doesn't end it
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,22 @@ class Neighbour:
 
     weight: float
     waiting: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the tenant's own, and its name."""
+
+    name: str
+    meter: Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way out: what limits it whoever the recipients are, and towards each group."""
+
+    whole: Sequence[Meter] = ()
+    groups: Mapping[str, Sequence[Meter]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,81 +62,123 @@ class Forecast:
 
 @dataclass(slots=True)
 class _Walk:
-    now: datetime
-    waiting: float
-    weight: float
+    """The instant (in seconds since it began), who has mail, and what limits them; `stood_at` is when ours last stopped."""
+
+    ours: Party
+    others: list[Party]
     per_second: float
-    meters: list[Meter]
-    neighbours: list[Neighbour]
-    waits: list[tuple[str, datetime, datetime]] = field(default_factory=list)
+    limits: Sequence[Limit]
+    routes: Sequence[Route]
+    meters: Sequence[Meter]
+    now: float = 0.0
+    stood_at: float = 0.0
+    waits: list[tuple[str, float, float]] = field(default_factory=list)
 
 
 def forecast(
     *,
     now: datetime,
-    waiting: int,
+    waiting: float,
     per_second: float,
     weight: float = 1.0,
     neighbours: Sequence[Neighbour] = (),
-    limits: Sequence[Measure] = (),
+    limits: Sequence[Limit] = (),
+    routes: Sequence[Route] = (),
+    shares: Mapping[str, float] = EVERYBODY,
 ) -> Forecast:
-    """Forecast when `waiting` messages will have been tried if the pool carries `per_second` messages (above 0)."""
-    walk = _Walk(now, float(waiting), weight, per_second, [one.meter() for one in limits], list(neighbours))
-    for _ in range(_MOST_STEPS):
-        if walk.waiting <= _NOTHING:
-            return Forecast(done_at=walk.now, waits=tuple(walk.waits))
-        if walk.now > now + HORIZON:
-            break
-        _step(walk)
-    return Forecast(done_at=None, waits=tuple(walk.waits))
+    """Forecast when `waiting` messages will have been tried if the pool carries `per_second` messages (above 0).
+
+    `shares`: which part of the recipients each group is, of the neighbours' too. Limits and routes are used up by it.
+    """
+    ours, *others = [Party(one.weight, _mixed(one, shares)) for one in (Neighbour(weight, waiting), *neighbours)]
+    meters = [meter for route in routes for part in (route.whole, *route.groups.values()) for meter in part]
+    walk = _Walk(ours, others, per_second, limits, routes or (Route(),), [*meters, *(one.meter for one in limits)])
+    end = _walk(walk)
+    waits = tuple((name, _after(now, since), _after(now, until)) for name, since, until in walk.waits)
+    return Forecast(done_at=None if end is None else _after(now, end), waits=waits)
 
 
-def _step(walk: _Walk) -> None:
-    """Go on until the next thing happens."""
-    # Of the limits that are used up the one that holds longest counts: until then the others don't matter.
-    held = max((one for one in walk.meters if one.left <= _NOTHING), key=lambda one: one.resets_at, default=None)
-    still = any(one.shared and one.left <= _NOTHING for one in walk.meters)  # the whole pool stands
-    total = (0.0 if held else walk.weight) + sum(one.weight for one in walk.neighbours)
-    pace = 0.0 if still or not total else walk.per_second / total  # of one unit of weight
-    ours = 0.0 if held else pace * walk.weight
-    seconds = _until_next(walk, held, pace, ours)
-    if held:
-        _note_wait(walk, held.name, walk.now + timedelta(seconds=seconds))
-    walk.waiting -= ours * seconds
-    _use(walk, ours * seconds, pace * total * seconds)
-    if pace:
-        left = [Neighbour(one.weight, one.waiting - pace * one.weight * seconds) for one in walk.neighbours]
-        walk.neighbours = [one for one in left if one.waiting > _NOTHING]
-    walk.now += timedelta(seconds=seconds)
-    for one in walk.meters:
-        one.turn(walk.now)
+def _mixed(one: Neighbour, shares: Mapping[str, float]) -> dict[str, float]:
+    return {group: one.waiting * share for group, share in shares.items()}
 
 
-def _until_next(walk: _Walk, held: Meter | None, pace: float, ours: float) -> float:
-    """Return the seconds until somebody has nothing left, a limit is used up, or a window begins."""
-    everybody = ours + pace * sum(one.weight for one in walk.neighbours)
-    ends = [walk.waiting / ours if ours else _NEVER]
-    if pace:
-        ends += [one.waiting / (pace * one.weight) for one in walk.neighbours]
-    for one in walk.meters:
-        rate = everybody if one.shared else ours
-        # What an own limit does while nothing of ours leaves doesn't matter; what the pool's do, does.
-        if rate and one.left > _NOTHING:
-            ends.append(one.left / rate)
-        if held is None or one is held or (one.shared and pace):
-            ends.append((min(one.resets_at, FAR) - walk.now).total_seconds())
-    return max(min(ends), _NOTHING)
+def _after(now: datetime, seconds: float) -> datetime:
+    return now + timedelta(seconds=round(seconds, 3))
 
 
-def _note_wait(walk: _Walk, name: str, until: datetime) -> None:
-    if walk.waits and walk.waits[-1][0] == name and walk.waits[-1][2] == walk.now:
-        walk.waits[-1] = (name, walk.waits[-1][1], until)
-    else:
-        walk.waits.append((name, walk.now, until))
+def _walk(walk: _Walk) -> float | None:
+    """Walk until everything of ours was tried; None: not within the horizon."""
+    while walk.now < HORIZON.total_seconds():
+        until, before = _next_stop(walk), walk.ours.left
+        part = _send(walk, until)
+        if walk.ours.left <= NOTHING:
+            return walk.now + (until - walk.now) * part
+        if before - walk.ours.left <= NOTHING:
+            _note_wait(walk, until)
+        else:
+            walk.stood_at = walk.now + (until - walk.now) * part
+        walk.now = until
+        for meter in walk.meters:
+            meter.turn(until)
+    return None
 
 
-def _use(walk: _Walk, ours: float, everybody: float) -> None:
-    for one in walk.meters:
-        amount = everybody if one.shared else ours
-        if amount:
-            one.take(amount, walk.now)
+def _next_stop(walk: _Walk) -> float:
+    step = max(_SHORTEST, walk.now * _GROWTH)
+    return min([walk.now + step, *(one.resets_at for one in walk.meters if one.resets_at > walk.now + step * _NEAR)])
+
+
+def _send(walk: _Walk, until: float) -> float:
+    """Send what can be sent until an instant; return in which part of the time ours went, at its full pace."""
+    before, amount = walk.ours.left, walk.per_second * (until - walk.now)
+    fast = amount * walk.ours.weight / (walk.ours.weight + sum(one.weight for one in walk.others))
+    walk.ours.room = _room([one.meter for one in walk.limits], walk.now, until)
+    ways = [_way(one, walk.now, until) for one in walk.routes]
+    pour([walk.ours, *walk.others], ways, amount)
+    for limit in walk.limits:
+        limit.meter.take(before - walk.ours.left, until)
+    for route, way in zip(walk.routes, ways, strict=True):
+        _use_up(route, way, until)
+    walk.others = [one for one in walk.others if one.left > NOTHING]
+    return min(1.0, (before - walk.ours.left) / fast)
+
+
+def _room(meters: Sequence[Meter], now: float, until: float) -> float:
+    return min((one.room(now, until) for one in meters), default=math.inf)
+
+
+def _way(route: Route, now: float, until: float) -> Way:
+    return Way(_room(route.whole, now, until), {group: _room(meters, now, until) for group, meters in route.groups.items()})
+
+
+def _use_up(route: Route, way: Way, until: float) -> None:
+    total = sum(way.took.values())
+    for one in route.whole:
+        one.take(total, until)
+    for group, meters in route.groups.items():
+        for one in meters:
+            one.take(way.took.get(group, 0.0), until)
+
+
+def _note_wait(walk: _Walk, until: float) -> None:
+    name, since = _held_by(walk, until), min(walk.now, walk.stood_at)
+    if walk.waits and walk.waits[-1][0] == name and walk.waits[-1][2] >= since:
+        since = walk.waits.pop()[1]
+    walk.waits.append((name, since, until))
+    walk.stood_at = until
+
+
+def _held_by(walk: _Walk, until: float) -> str:
+    """Name what holds everything: of the tenant's own limits the one that holds longest; the pool's as the route that opens first."""
+    own = [one for one in walk.limits if one.meter.room(walk.now, until) <= NOTHING]
+    if own:
+        return max(own, key=lambda one: one.meter.resets_at).name
+    return WARMUP if all(_warms_up(route, walk, until) for route in walk.routes) else PROVIDER
+
+
+def _warms_up(route: Route, walk: _Walk, until: float) -> bool:
+    """Say whether a route has sent today's stage for what waits: it opens at midnight, and not sooner."""
+    stages = [
+        one for group, meters in route.groups.items() if walk.ours.waiting[group] > NOTHING for one in meters if isinstance(one, Stages)
+    ]
+    return any(one.room(walk.now, until) <= NOTHING for one in stages)

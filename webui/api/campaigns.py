@@ -14,6 +14,8 @@ from posthouse.sending.campaigns import queries, report, services
 from posthouse.sending.campaigns.services import Draft
 from posthouse.sending.delivery.why import explain_recipients
 from posthouse.sending.domains import queries as domains
+from posthouse.sending.forecast.course import course_of
+from posthouse.sending.forecast.queries import ForecastCard, forecast_campaign
 from posthouse.webui.api import cursors
 from posthouse.webui.api.edge import blueprint, number
 from posthouse.webui.api.models import (
@@ -21,8 +23,10 @@ from posthouse.webui.api.models import (
     Campaigns,
     Domain,
     Domains,
+    Hold,
     Link,
     NewCampaign,
+    Outlook,
     Paging,
     Recipient,
     Recipients,
@@ -34,6 +38,8 @@ from posthouse.webui.api.once import once
 from posthouse.webui.api.spec import answers, api
 from posthouse.webui.edge import visit
 from posthouse.webui.edge.access import needs
+
+MOST_WAITS = 100
 
 
 def _campaign(card: queries.CampaignCard) -> Campaign:
@@ -166,6 +172,7 @@ def get_report(campaign_id: int) -> Any:
     scope = visit.scope()
     with transaction(scope):
         card, links = report.get_report(scope, campaign_id), report.links(scope, campaign_id)
+        course, forecast = course_of(scope, queries.get_campaign(scope, campaign_id)), forecast_campaign(scope, campaign_id)
     return Report(
         campaign_id=ids.encode("cmp", campaign_id),
         state=card.state,
@@ -174,8 +181,16 @@ def get_report(campaign_id: int) -> Any:
         totals=dict(card.totals),
         waiting=card.waiting,
         in_flight=card.in_flight,
+        course=[reason_of(one) for one in course],
+        forecast=_outlook(forecast),
         links=[Link(number=one.number, target=one.target, clicks=one.clicks, machine_clicks=one.machine_clicks) for one in links],
     )
+
+
+def _outlook(card: ForecastCard | None) -> Outlook | None:
+    if card is None:
+        return None
+    return Outlook(done_at=card.done_at, waits=[Hold(limit=one.limit, since=one.since, until=one.until) for one in card.waits[:MOST_WAITS]])
 
 
 @blueprint.get("/campaigns/<pid('cmp'):campaign_id>/recipients")

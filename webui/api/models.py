@@ -183,21 +183,8 @@ class Link(Output):
     machine_clicks: int
 
 
-class Report(Output):
-    """What became of a campaign. `totals` by outcome; `waiting` have none yet, `in_flight` of them are being sent."""
-
-    campaign_id: str
-    state: str
-    state_reason: str
-    resumes_at: datetime | None
-    totals: dict[str, int]
-    waiting: int
-    in_flight: int
-    links: list[Link]
-
-
 class Reason(Output):
-    """Why a message is where it is: a stable code, a sentence, what to do, and when it goes on."""
+    """Why a message or a campaign is where it is: a stable code, a sentence, what to do, and when it goes on."""
 
     code: str
     sentence: str
@@ -208,6 +195,36 @@ class Reason(Output):
 def reason_of(why: Why) -> Reason:
     """Put an explanation into the form of answers."""
     return Reason(code=why.code, sentence=why.sentence, advice=why.advice, until=why.until)
+
+
+class Hold(Output):
+    """A stretch in which a limit holds everything: month, day, hour, provider (one above the account) or warmup."""
+
+    limit: str
+    since: datetime
+    until: datetime
+
+
+class Outlook(Output):
+    """A forecast from quotas, limits, warm-up and other senders."""
+
+    done_at: datetime | None = Field(description="Null: the limits allow too little for it to end within 400 days.")
+    waits: list[Hold] = Field(description="Stretches in which a limit holds everything.")
+
+
+class Report(Output):
+    """What became of a campaign. `totals` by outcome; `waiting` have none yet, `in_flight` of them are being sent."""
+
+    campaign_id: str
+    state: str
+    state_reason: str
+    resumes_at: datetime | None
+    totals: dict[str, int]
+    waiting: int
+    in_flight: int
+    course: list[Reason] = Field(description="What holds it or sets its pace at this moment; empty where nothing does.")
+    forecast: Outlook | None = Field(description="Null where nobody waits, or where nothing is known of the pace yet.")
+    links: list[Link]
 
 
 class RecipientsQuery(Paging):

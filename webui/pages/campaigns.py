@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError, Invalid
 from posthouse.sending import permissions
-from posthouse.sending.campaigns import queries, services
+from posthouse.sending.campaigns import queries, report, services
 from posthouse.sending.campaigns.queries import CampaignCard
 from posthouse.sending.campaigns.rules import State
 from posthouse.sending.campaigns.services import Draft
@@ -25,6 +25,7 @@ from posthouse.webui.edge.rendering import form_again, page
 from posthouse.webui.pages import starters
 
 blueprint = Blueprint("campaigns", __name__)
+_IN_FLIGHT = " In flight now: {count:,}; within two seconds they have left or come back."
 
 
 @blueprint.get("/campaigns")
@@ -187,7 +188,7 @@ def pause(campaign_id: int) -> Response:
 @needs(permissions.SEND_CAMPAIGNS)
 def go_on(campaign_id: int) -> Response:
     """Go on with a paused campaign."""
-    return _step(campaign_id, services.go_on, "It goes on where it was. Nobody gets it twice.")
+    return _step(campaign_id, services.go_on, "It goes on where it was. Nobody gets it twice.", flying="")
 
 
 @blueprint.post("/campaigns/<pid('cmp'):campaign_id>/stop")
@@ -197,12 +198,13 @@ def stop(campaign_id: int) -> Response:
     return _step(campaign_id, services.stop, "Stopped for good. Who has not got it will not get it.")
 
 
-def _step(campaign_id: int, act: Any, said: str) -> Response:
+def _step(campaign_id: int, act: Any, said: str, *, flying: str = _IN_FLIGHT) -> Response:
     scope = visit.scope()
     try:
         with transaction(scope):
             act(scope, campaign_id=campaign_id)
-        flash(said, "success")
+            in_flight = report.get_report(scope, campaign_id).in_flight
+        flash(f"{said}{flying.format(count=in_flight) if in_flight else ''}", "success")
     except AppError as refusal:
         if refusal.kind == "missing":
             raise

@@ -13,6 +13,7 @@ from posthouse.sending import permissions
 from posthouse.sending.campaigns import queries, report
 from posthouse.sending.campaigns.rules import RUNNING, State
 from posthouse.sending.delivery.why import explain_recipients
+from posthouse.sending.forecast.course import course_of
 from posthouse.sending.forecast.queries import forecast_campaign
 from posthouse.tenants.lists import queries as lists
 from posthouse.webui.edge import forms, htmx, visit
@@ -37,6 +38,7 @@ def show(campaign_id: int) -> Response:
             "domains": report.by_domain(scope, campaign_id),
             "links": report.links(scope, campaign_id),
             "forecast": forecast_campaign(scope, campaign_id),
+            "course": course_of(scope, card),
         }
     live = card.state in RUNNING or figures.in_flight > 0
     response = page_or_part("campaigns/report.html", "live", live=live, **values)
