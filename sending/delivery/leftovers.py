@@ -20,9 +20,9 @@ def without_waiting(scope: Scope, sharing: Sharing, fit: list[Any]) -> list[Any]
     """Put off until tomorrow what only routes could send that have sent their stage today, and say so at campaigns that wait whole."""
     if not sharing.waiting or sharing.until is None:
         return fit
-    warmup.put_off(scope, sharing)
     gone = {row.id for row in sharing.waiting}
     going = [row for row in fit if row.id not in gone]
+    warmup.put_off(scope, sharing, all_wait=not going)
     whole = {row.campaign_id for row in sharing.waiting if row.campaign_id is not None} - {row.campaign_id for row in going}
     if whole:
         note_waiting(scope, campaign_ids=sorted(whole), reason=WARM_UP, resumes_at=sharing.until)

@@ -16,6 +16,8 @@ from posthouse.sending.rates.rules import AHEAD_SECONDS, WHOLE, Limits
 BACKOFF = "backoff"
 # Mail that waits for a provider's patience comes back at this pace.
 BACKOFF_SPACING = timedelta(milliseconds=2)
+# No two that wait go on in the same instant: of a million that did, every lease would look through all to find its own.
+LEAST_SPACING = timedelta(microseconds=1)
 
 _AROUND = (
     "SELECT r.id, coalesce(r.parked_until <= %(now)s, true) AS well, l.domain_group, l.per_second, l.per_minute, l.per_hour, l.per_day"
@@ -100,7 +102,7 @@ def decide(ways: Mapping[int, _Way], sharers: int) -> Room:
 def _wait(route_id: int, hold: Any, limits: Sequence[Limits]) -> Wait:
     pace = sum(one.per_second_at_most for one in limits) if limits else math.inf
     by_limit = timedelta(seconds=1 / pace) if limits and not math.isinf(pace) else timedelta()
-    return Wait(hold.until, hold.by, route_id, max(by_limit, BACKOFF_SPACING if hold.by == BACKOFF else timedelta()))
+    return Wait(hold.until, hold.by, route_id, max(by_limit, BACKOFF_SPACING if hold.by == BACKOFF else LEAST_SPACING))
 
 
 def put_off(scope: Scope, *, group: str, wait: Wait, message_ids: Sequence[int]) -> None:

@@ -65,6 +65,15 @@ _WAIT = sa.text(
     "UPDATE message SET not_before = CAST(:until AS timestamptz) + (not_before - date_trunc('second', not_before)), reason = 'warm-up'"
     " WHERE tenant_id = :tenant AND id = ANY (:ids)"
 )
+# Where everything that was picked waits, so does more of the same: it is put off with it, instead of being picked first. Found anew by an
+# array of ids, so that no planner reads all of a tenant that it doesn't know.
+_MORE = 5_000
+_WAIT_TOO = sa.text(
+    "UPDATE message SET not_before = CAST(:until AS timestamptz) + (not_before - date_trunc('second', not_before)), reason = 'warm-up'"
+    " WHERE tenant_id = :tenant AND id = ANY (ARRAY(SELECT m.id FROM message m WHERE m.tenant_id = :tenant AND m.campaign_id = :campaign"
+    " AND m.state = 'queued' AND m.not_before <= :now AND m.domain = ANY (:domains) ORDER BY m.not_before LIMIT :most"
+    " FOR UPDATE SKIP LOCKED))"
+)
 
 
 @dataclass(slots=True)
@@ -182,10 +191,19 @@ def _assign(made: Sharing, group: str, members: Sequence[Any], granted: Mapping[
         made.waiting.extend(left)
 
 
-def put_off(scope: Scope, made: Sharing) -> None:
-    """Have what no route may send today wait for tomorrow."""
-    if made.waiting:
-        session(scope).execute(_WAIT, {"tenant": scope.tenant, "until": made.until, "ids": [row.id for row in made.waiting]})
+def put_off(scope: Scope, made: Sharing, *, all_wait: bool) -> None:
+    """Have what no route may send today wait for tomorrow; where `all_wait` of what was picked, more of their campaigns to their domains."""
+    if not made.waiting:
+        return
+    values = {"tenant": scope.tenant, "until": made.until}
+    session(scope).execute(_WAIT, {**values, "ids": [row.id for row in made.waiting]})
+    domains: dict[int, set[str]] = {}
+    for row in made.waiting if all_wait else ():
+        if row.campaign_id is not None:
+            domains.setdefault(row.campaign_id, set()).add(row.domain)
+    for campaign_id, names in sorted(domains.items()):
+        more = {"campaign": campaign_id, "domains": sorted(names), "now": clock.now(), "most": _MORE}
+        session(scope).execute(_WAIT_TOO, {**values, **more})
 
 
 def hold(scope: Scope, made: Sharing, *, lease_id: int, taken: Sequence[Any]) -> None:

@@ -143,6 +143,37 @@ def test_what_waits_for_tomorrow_keeps_its_own_instant(ways, world):
             at.move(seconds=86_400)
 
 
+def test_more_of_a_campaign_waits_with_what_was_picked(ways, world):
+    """Once all of a claim waits, the campaign's others at the same domains do too, in one go; other domains and other mail stay due."""
+    _, (cold,) = ways.pool(2525)
+    _warm(ways, cold)
+    made = "INSERT INTO campaign (tenant_id, name, state, created_at) VALUES (:tenant, 'c', 'sending', :at) RETURNING id"
+    with clock.frozen(MORNING) as at:
+        ways.queue(world.a1, 500, domain="gmail.com")
+        ways.queue(world.a1, 3, name="late", domain="yahoo.com")
+        with transaction(world.a1.scope) as live:
+            campaign = live.execute(sa.text(made), {"tenant": world.a1.id, "at": MORNING}).scalar_one()
+            live.execute(sa.text("UPDATE message SET campaign_id = :id"), {"id": campaign})
+            apart = "UPDATE message m SET not_before = not_before - n * interval '1 microsecond' FROM (SELECT id, row_number() OVER (ORDER BY domain DESC) AS n FROM message) k WHERE k.id = m.id"  # fmt: skip
+            live.execute(sa.text(apart))
+        ways.queue(world.a2, 1, domain="gmail.com")
+        found = [claim(world.a1.scope, stream="marketing", place=ways.place) for _ in range(3)]
+        assert [len(one.cards) if one else 0 for one in found] == [5, 0, 3]
+        with transaction(world.a1.scope) as live:
+            waits = live.execute(sa.text("SELECT domain, not_before FROM message WHERE state = 'queued'")).all()
+        assert {row.domain for row in waits} == {"gmail.com"}
+        assert len({row.not_before for row in waits}) == 495
+        assert all(row.not_before >= datetime(2027, 3, 2, tzinfo=UTC) for row in waits)
+        with transaction(world.a2.scope) as live:
+            assert live.execute(sa.text("SELECT not_before FROM message")).scalar_one() == MORNING
+        for one in (found[0], found[2]):
+            _settle(one, lambda message_id, one=one: _sent(next(card for card in one.cards if card.id == message_id)))
+        at.move(seconds=86_400)
+        (claimed,) = _claims(ways, world.a1)
+        assert len(claimed.cards) == 10
+        _settle(claimed, lambda _: None)
+
+
 def test_nothing_begins_on_a_cold_route_at_the_end_of_a_day(ways, world):
     """What was claimed in the evening must not leave on the next day's account."""
     _, (cold,) = ways.pool(2525)
