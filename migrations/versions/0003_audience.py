@@ -31,6 +31,7 @@ def upgrade() -> None:
     """Create what this revision names."""
     _contacts()
     _lists()
+    _no_statistics_of_tenants()
     _list_counts()
     _imports()
     _suppressions()
@@ -90,6 +91,17 @@ def _lists() -> None:
         with_id=False,
         storage="fillfactor = 90",
     )
+
+
+def _no_statistics_of_tenants() -> None:
+    """Have the planner expect the same of every tenant, one that came after its statistics too.
+
+    Of such a one it would expect a single row, take any index that begins with the tenant to be as good as the key, and read the whole
+    tenant for each contact that is looked up: 300,000 rows for each line of a page. Without statistics of this column it expects a two
+    hundredth of the table.
+    """
+    for table in ("contact", "subscription"):
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN tenant_id SET STATISTICS 0")
 
 
 def _list_counts() -> None:

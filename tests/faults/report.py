@@ -27,7 +27,9 @@ to the settling of each lease that it held; it was promised within 5 s. *Load* i
 in the quarter of an hour before the end: above 1, other work on the machine has slowed everything down.
 
 Besides, every run of the suite plays 20,000 simulated schedules on the same parts of delivery; `POSTHOUSE_TEST_SCHEDULES=1000000 ./dev test
-tests/faults/test_schedules.py` plays a million, at about 870 a second of one core.
+tests/faults/test_schedules.py` plays a million, at some 870 a second of one core (`POSTHOUSE_TEST_SEED` begins elsewhere). On 2026-11-25 a
+million from seed 1 were played, on a busy machine and in 1,156 seconds of processor time: none lost or repeated a message, passed a quota or
+left anything over.
 """
 
 

@@ -12,6 +12,8 @@ from posthouse.sending.campaigns.models import Campaign
 from posthouse.sending.delivery import picking
 from posthouse.sending.messages import intake
 from posthouse.tenants.contacts import queries as contacts
+from posthouse.tenants.lists import queries as list_queries
+from posthouse.tenants.lists import services as lists
 
 SENT = 3_000
 _CONTACTS = sa.text(
@@ -117,3 +119,18 @@ def test_a_list_s_page_reads_its_contacts_one_by_one(shop, settings, monkeypatch
         admin.execute("ANALYZE contact, subscription")
     monkeypatch.setattr(contacts, "_FEW", 100)
     assert read(shop.scope, act, "contact", "subscription") <= 101 + 21 * 2
+
+
+def test_a_small_list_and_a_sample_read_no_more_than_themselves(shop):
+    """Fifty of 3,043 people, wherever they stand in the order of addresses; a hundred for the mixture; and counts without anybody."""
+    shop, _campaign_id = shop
+    with transaction(shop.scope) as live:
+        small = lists.create_list(shop.scope, name="Few").id
+        values = {"tenant": shop.scope.tenant, "list": small}
+        live.execute(sa.text(_SUBSCRIBED.text + " ORDER BY email_norm DESC LIMIT 50"), values)
+    page = lambda _live: contacts.list_contacts(shop.scope, list_id=small, limit=20)  # noqa: E731
+    assert read(shop.scope, page, "contact", "subscription") <= 50 * 3
+    sample = lambda _live: list_queries.sample_domains(shop.scope, shop.list_id, most=100)  # noqa: E731
+    assert read(shop.scope, sample, "contact", "subscription") <= 100 * 3
+    counts = lambda _live: (list_queries.count_subscribed(shop.scope), list_queries.count_states(shop.scope, small))  # noqa: E731
+    assert read(shop.scope, counts, "contact", "subscription") == 0

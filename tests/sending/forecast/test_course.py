@@ -12,7 +12,7 @@ from posthouse.platform.scope import system
 from posthouse.sending.campaigns import queries
 from posthouse.sending.campaigns import services as campaigns
 from posthouse.sending.forecast.course import course_of, waiting_by_group
-from posthouse.sending.pools import paces
+from posthouse.sending.pools import health, paces
 from posthouse.sending.pools import services as pools
 from posthouse.sending.rates import services as rates
 from posthouse.sending.rates.rules import Limits
@@ -93,11 +93,11 @@ def test_breakers_are_told_whole_and_in_part(running, world, pool):
     first, second = _route(world, pool), _route(world, pool, "two")
     trouble = {"failures": 3, "pause_seconds": 60, "detail": "refused"}
     with transaction(running[0]):
-        pools.note_trouble(running[0], route_id=first, **trouble)
+        health.note_trouble(running[0], route_id=first, **trouble)
     [found] = _course(running)
     assert (found.code, found.until) == ("routes_resting_some", NOW + timedelta(seconds=60))
     with transaction(running[0]):
-        pools.note_trouble(running[0], route_id=second, **trouble)
+        health.note_trouble(running[0], route_id=second, **trouble)
     [found] = _course(running)
     assert (found.code, found.until) == ("routes_resting", NOW + timedelta(seconds=60))
 
