@@ -23,7 +23,7 @@ QUERIES: dict[str, str] = {
     " AND NOT (p.policyname = 'own_tenant' AND p.permissive = 'RESTRICTIVE' AND p.cmd = 'ALL' AND s.scope = 'reseller_id'"
     f" AND p.qual IN (format('{ABOUT}', 'for_tenant_id'), format('{ABOUT}', 'id')) AND p.with_check = p.qual)",
     "rows about tenants that siblings could read": f"SELECT s.relname FROM ({SCOPED}) s JOIN pg_attribute a ON a.attrelid = s.oid"
-    " AND a.attname = 'for_tenant_id' WHERE s.scope = 'reseller_id' AND NOT EXISTS (SELECT FROM pg_policies p"
+    " AND a.attname = 'for_tenant_id' AND a.attnotnull WHERE s.scope = 'reseller_id' AND NOT EXISTS (SELECT FROM pg_policies p"
     " WHERE p.tablename = s.relname AND p.policyname = 'own_tenant')",
     "table without scope column": "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid"
