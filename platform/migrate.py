@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import OperationalError
 
-import posthouse.migrations
 from posthouse.platform.secrets import Keyring, database_password
 from posthouse.platform.settings import WrongSetting
 
@@ -28,6 +21,8 @@ def migrate(admin_url: str, keyring: Keyring) -> None:
 
     Raises: WrongSetting when the database can't be reached.
     """
+    from posthouse.platform import revisions  # noqa: PLC0415 - Alembic is no part of what every process loads
+
     engine = sa.create_engine(make_url(admin_url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
     with _connected(engine) as connection, connection.begin():
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -35,9 +30,7 @@ def migrate(admin_url: str, keyring: Keyring) -> None:
         # Who gets a function must be able to make one there; only while migrating.
         connection.execute(sa.text("GRANT CREATE ON SCHEMA public TO posthouse_lookup"))
         connection.execute(sa.text("SET ROLE posthouse_owner"))
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        revisions.upgrade(connection)
         connection.execute(sa.text("RESET ROLE"))
         connection.execute(sa.text("REVOKE CREATE ON SCHEMA public FROM posthouse_lookup"))
     engine.dispose()
@@ -49,31 +42,6 @@ def _connected(engine: sa.Engine) -> Connection:
     except OperationalError as problem:
         said = str(problem.orig).strip().splitlines()[0]
         raise WrongSetting(f"POSTHOUSE_DATABASE_URL: the database can't be reached ({said}). `posthouse doctor` says more.") from None
-
-
-def head() -> str:
-    """Return the newest revision that this code brings."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    if found is None:
-        raise RuntimeError("the code brings no revision")
-    return found
-
-
-def knows(revision: str) -> bool:
-    """Say whether this code brings a revision."""
-    return any(one.revision == revision for one in ScriptDirectory.from_config(_config()).walk_revisions())
-
-
-def current(connection: Connection) -> str | None:
-    """Return the revision of a database, None before the first migration."""
-    return MigrationContext.configure(connection, opts={"version_table": "posthouse_revision"}).get_current_revision()
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(next(iter(posthouse.migrations.__path__)))))
-    config.set_main_option("path_separator", "os")
-    return config
 
 
 def _ensure_roles(connection: Connection, keyring: Keyring) -> None:

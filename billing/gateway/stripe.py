@@ -1,6 +1,7 @@
 """Stripe through its own SDK: the only file that knows it. Each failure of theirs comes out as one of ours.
 
-Never called inside a transaction. Calls that make something take a key, so that one that is repeated makes it once.
+Never called inside a transaction. Calls that make something take a key, so that one that is repeated makes it once. The SDK
+is loaded by the first call: most processes, and most installations, never make one.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
-
-import stripe as sdk
+from typing import TYPE_CHECKING, Any, Self
 
 from posthouse.billing.gateway.cards import AccountSeen, CheckoutOpened, EndpointMade, EventSeen, InvoiceCard, PriceMade
 from posthouse.billing.money import Money
 from posthouse.billing.subscriptions.rules import Facts
 from posthouse.platform.db import in_transaction
 from posthouse.platform.errors import AppError, Conflict, Invalid, OutsideFailure
+
+if TYPE_CHECKING:
+    import stripe as sdk
 
 TIMEOUT_SECONDS = 20
 # Stripe's SDK repeats what is safe to repeat (broken connections, 409, 5xx) with its own growing delays.
@@ -33,6 +35,8 @@ class Stripe:
     def __init__(self, api_key: str, *, base: str = PRODUCTION, retries: int = RETRIES) -> None:
         if in_transaction():
             raise RuntimeError("Stripe is never spoken to inside a transaction")
+        import stripe as sdk  # noqa: PLC0415 - see above
+
         self._http = sdk.RequestsClient(timeout=TIMEOUT_SECONDS)
         self._v1 = sdk.StripeClient(api_key, base_addresses={"api": base}, max_network_retries=retries, http_client=self._http).v1
         self._livemode = api_key.split("_")[1:2] == ["live"]
@@ -180,6 +184,8 @@ def _at(seconds: int) -> datetime:
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn every failure of the SDK into one of ours, without the key or the customer's data in it."""
+    import stripe as sdk  # noqa: PLC0415 - see above
+
     try:
         yield
     except AppError:

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from posthouse.platform import migrate
 from posthouse.platform.doctor.findings import Finding, Ground, fail, ok, reason
 
 OLDEST = 150_000  # server_version_num of PostgreSQL 15: grants WITH SET and security_invoker views are newer than 14
@@ -66,16 +65,18 @@ def _administrator(connection: Connection) -> Finding:
 
 
 def _revision(connection: Connection) -> Finding:
-    newest = migrate.head()
+    from posthouse.platform import revisions  # noqa: PLC0415 - Alembic is no part of what every process loads
+
+    newest = revisions.head()
     # An administrator who is no superuser may become the tables' owner, and sees no table as himself.
     if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = 'posthouse_owner' AND pg_has_role(oid, 'MEMBER')").first():
         connection.exec_driver_sql("SET LOCAL ROLE posthouse_owner")
-    present = migrate.current(connection)
+    present = revisions.current(connection)
     if present == newest:
         return ok("migrations", f"up to date at {newest}")
     if present is None:
         return fail("migrations", "the database is empty", "Run `posthouse migrate`; `posthouse up` does it by itself.")
-    if migrate.knows(present):
+    if revisions.knows(present):
         return fail("migrations", f"the database stands at {present}, this code wants {newest}", "Run `posthouse migrate`.")
     return fail(
         "migrations", f"the database stands at {present}, which this code does not know", "Run the newer Posthouse that migrated it."

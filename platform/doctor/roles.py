@@ -12,7 +12,6 @@ from posthouse.platform.db import role_url
 from posthouse.platform.doctor.database import connected
 from posthouse.platform.doctor.findings import Finding, Ground, fail, ok, reason
 from posthouse.platform.migrate import LOGIN_ROLES, NOLOGIN_ROLES
-from posthouse.platform.schema import UNDER_POLICY
 from posthouse.platform.secrets import Keyring
 
 AGAIN = "Run `posthouse migrate`, which makes the roles and sets their passwords."
@@ -87,6 +86,8 @@ def _rights(connection: Connection) -> Iterator[Finding]:
 
 
 def _log_in(admin_url: str, role: str, keyring: Keyring) -> Finding:
+    from posthouse.platform.schema import UNDER_POLICY  # noqa: PLC0415 - it loads Alembic, which is no part of every process
+
     name = f"posthouse_{role}"
     try:
         with connected(role_url(admin_url, role, keyring)) as connection:

@@ -5,6 +5,7 @@ Source: OWASP Password Storage Cheat Sheet (m=19 MiB, t=2, p=1). A semaphore cap
 
 from __future__ import annotations
 
+import base64
 import threading
 
 from argon2 import PasswordHasher
@@ -16,8 +17,15 @@ LEAST = 10
 MOST = 1024
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _AT_ONCE = threading.BoundedSemaphore(4)
-# Made once with the same parameters; checking against it costs what a real check costs.
-_NOBODY = _HASHER.hash("nobody has this password")
+
+
+def _of_nobody() -> str:
+    """Return a hash with the same parameters and lengths that no password has; checking against it costs what a real check costs."""
+    salt, made = (base64.b64encode(bytes(length)).decode().rstrip("=") for length in (_HASHER.salt_len, _HASHER.hash_len))
+    return f"$argon2id$v=19$m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}${salt}${made}"
+
+
+_NOBODY = _of_nobody()
 
 
 def hash_password(password: str) -> str:

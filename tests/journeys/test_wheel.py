@@ -121,7 +121,8 @@ def test_a_database_is_migrated_from_the_wheel_alone(target):
     running = services()
     url = running.database()
     try:
-        code = "from posthouse.platform.migrate import head, migrate\nfrom posthouse.platform.secrets import new_key, parse_keys\n"
+        code = "from posthouse.platform.migrate import migrate\nfrom posthouse.platform.revisions import head\n"
+        code += "from posthouse.platform.secrets import new_key, parse_keys\n"
         code += f"migrate({url!r}, parse_keys(new_key()))\nprint(head())"
         newest = max(path.stem for path in (ROOT / "migrations" / "versions").glob("0*.py"))
         assert _run(target, code).splitlines()[-1] == newest

@@ -7,7 +7,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from posthouse.platform import migrate
+from posthouse.platform import revisions
 from posthouse.platform.doctor import database
 from posthouse.platform.doctor.findings import Ground, Level
 
@@ -78,7 +78,7 @@ def test_another_revision(site, revision, says):
     try:
         [fault] = _fails(site.ground)
     finally:
-        site.sql(f"UPDATE posthouse_revision SET version_num = '{migrate.head()}'")
+        site.sql(f"UPDATE posthouse_revision SET version_num = '{revisions.head()}'")
     assert fault.startswith("migrations:")
     assert says in fault
 
