@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,20 @@ from posthouse.platform.settings import Settings
 
 use_memory()
 
+# Folders and files that take far longer than others.
+LONG = (
+    "faults",
+    "journeys",
+    "inbound/mailroom/test_process.py",
+    "platform/doctor/test_command.py",
+    "platform/test_shifts.py",
+    "platform/test_up.py",
+    "sending/delivery/test_lane.py",
+    "sending/delivery/test_rates.py",
+    "sending/delivery/test_routes.py",
+    "webui/api/test_schema.py",
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the kill harness in tests/faults can be told."""
@@ -30,8 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes minutes, so that no processor is left with it alone at the end."""
-    long = {Path(__file__).parent / folder for folder in ("journeys", "faults")}
-    items.sort(key=lambda item: long.isdisjoint(item.path.parents))
+    long = {Path(__file__).parent / place for place in LONG}
+    items.sort(key=lambda item: long.isdisjoint([item.path, *item.path.parents]))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all that was loaded: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
