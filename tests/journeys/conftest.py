@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 from browser import ARGUMENTS, chromium, watched
+from databases import fresh
 from flask import Flask
 from playwright.sync_api import expect, sync_playwright
 from product import free_port
 from werkzeug.serving import make_server
-from world import World, make_world
+from world import World, peopled
 
 from posthouse.platform.app import create_core
 from posthouse.webui.app import create_app
@@ -28,13 +29,17 @@ class Served:
 
 
 @pytest.fixture
-def served(settings):
+def served(tmp_path):
     """The web application on a port, with the usual small world."""
+    template, world = peopled()
     port = free_port()
-    own = replace(settings, public_url=f"http://127.0.0.1:{port}")
+    with fresh(tmp_path, template=template) as settings:
+        yield from _serve(replace(settings, public_url=f"http://127.0.0.1:{port}"), port, world)
+
+
+def _serve(own, port, world):
     core, web = create_core(own, process="command"), create_app(own)
     with core.app_context():
-        world = make_world()
         server = make_server("127.0.0.1", port, web, threaded=True)
         running = threading.Thread(target=server.serve_forever, daemon=True)
         running.start()

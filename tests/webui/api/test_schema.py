@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 from shops import Shop, make_shop
-from world import make_world
+from world import peopled
 
 from posthouse.platform import ids
 from posthouse.platform.app import create_core
@@ -63,10 +63,10 @@ class Described:
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Described]:
-    with fresh(tmp_path_factory.mktemp("schema")) as made:
+    template, world = peopled()
+    with fresh(tmp_path_factory.mktemp("schema"), template=template) as made:
         core = create_core(made, process="command")
         with core.app_context():
-            world = make_world()
             shop = make_shop(world.a1.scope, name="tea")
             campaign = shop.campaign()
             app = create_app(replace(made, public_url="http://localhost", api_requests_per_minute=1_000_000))
