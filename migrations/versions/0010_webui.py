@@ -5,8 +5,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from posthouse.platform.schema import EVERYTHING, Grants, Index, Ref, drop_tables, tenant_table
 
-revision = "0009_webui"
-down_revision = "0008_inbound"
+revision = "0010_webui"
+down_revision = "0009_inbound"
 
 
 _WHEN = sa.DateTime(timezone=True)

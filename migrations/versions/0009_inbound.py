@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from posthouse.platform.schema import Grants, Index, Ref, drop_tables, lookup_function, platform_table, tenant_table
 
-revision = "0008_inbound"
-down_revision = "0007_delivery"
+revision = "0009_inbound"
+down_revision = "0008_routes"
 
 _WHEN = sa.DateTime(timezone=True)
 
