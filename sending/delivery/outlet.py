@@ -15,7 +15,7 @@ from posthouse.sending.delivery.desk import Desk, RouteFeed
 from posthouse.sending.delivery.gate import Connection
 from posthouse.sending.delivery.meter import Aside
 from posthouse.sending.delivery.slots import Claims, Slots
-from posthouse.sending.delivery.smtp import Door, DoorShut, open_channel
+from posthouse.sending.delivery.smtp import DoorShut
 from posthouse.sending.delivery.staffing import SOON_SECONDS, wish
 from posthouse.sending.delivery.ways import Way
 from posthouse.sending.pools.queries import RouteLogin
@@ -190,8 +190,9 @@ class Outlet:
                 return
             while way.open and not way.gone and not way.crowded and await self._work(way, gate):
                 if channel is None or not channel.alive:
+                    way.channels -= channel is not None
                     channel = None
-                    channel = await open_channel(door(way.login), pace=way.pace)
+                    channel = await way.connect()
                     gate.anew()
                 feed = RouteFeed(self.desk, way.login.card.id, lane=way.lane, preamble=way.login.card.preamble, gate=gate)
                 # After a failure a single letter shows whether the route is well again.
@@ -208,14 +209,14 @@ class Outlet:
                 elif end.why is Ended.DRAINED and not feed.finished:
                     await asyncio.sleep(BREATH_SECONDS)  # what seemed to wait was taken by another connection
         except DoorShut as shut:
-            if way.open:
-                way.failed(shut.detail, lasting=not shut.temporary)
+            way.shut_out(shut)
         finally:
             await self._end(way, channel)
 
     async def _end(self, way: Way, channel: Channel | None) -> None:
         # Counted no more among those that may be too many, or the others would follow; held until it is closed.
         way.ending += 1
+        way.channels -= channel is not None
         try:
             if channel is not None:
                 await channel.quit()
@@ -277,18 +278,3 @@ class Outlet:
         await asyncio.gather(*tasks, return_exceptions=True)
         for way in ways:
             await way.close()
-
-
-def door(login: RouteLogin) -> Door:
-    """Say how to reach a route's server."""
-    card = login.card
-    return Door(
-        host=card.host,
-        port=card.port,
-        tls=card.tls,
-        username=login.username,
-        password=login.password,
-        source_address=card.source_address,
-        greet_as=card.greet_as,
-        verify=card.verify_tls,
-    )

@@ -20,7 +20,7 @@ def wish(way: Way, ways: Sequence[Way], waiting: Mapping[str, int]) -> int:
     if way.meters and len(way.tasks) > way.busy:
         return len(way.tasks)
     # A connection that speaks with a slow server is no help for what waits; one that is idle or being opened is.
-    return max(len(way.tasks), min(share + way.busy, 1 if way.half_open else _most(way, ways)))
+    return max(len(way.tasks), min(share + way.busy, 1 if way.half_open else way.bearing.limit(_most(way, ways))))
 
 
 def _most(way: Way, ways: Sequence[Way]) -> int:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 from posthouse.platform import clock, logs
 from posthouse.sending.delivery.backoff import Backoff
-from posthouse.sending.delivery.channel import Pace
+from posthouse.sending.delivery.bearing import Bearing
+from posthouse.sending.delivery.channel import Channel, Pace
 from posthouse.sending.delivery.conversation import Verdict
 from posthouse.sending.delivery.meter import Aside, Meter, meters
 from posthouse.sending.delivery.retry import route_pause_seconds
 from posthouse.sending.delivery.slots import Slots
+from posthouse.sending.delivery.smtp import Door, DoorShut, open_channel
 from posthouse.sending.delivery.tally import Tally
 from posthouse.sending.delivery.wire import Reply
 from posthouse.sending.mailboxes.rules import OTHER
@@ -60,6 +62,9 @@ class Way:
     meters: dict[str, Meter] = field(default_factory=dict)
     backoffs: dict[str, Backoff] = field(default_factory=dict)
     users: Counter[str] = field(default_factory=Counter)  # connections that have letters for a provider in hand
+    bearing: Bearing = field(default_factory=Bearing)
+    channels: int = 0  # connections that are open
+    opening: int = 0  # and that are being opened
     tally: Tally = field(default_factory=Tally)
     noted: dict[str, float] = field(default_factory=dict)  # what is written down as resting, and until when
     asking: set[asyncio.Task[None]] = field(default_factory=set)
@@ -123,6 +128,26 @@ class Way:
         self.rests_until = clock.monotonic() + pause
         self.trouble = detail
         logs.get().warning("route.rests", route=self.login.card.id, seconds=pause, detail=detail)
+
+    async def connect(self) -> Channel:
+        """Open a connection. Raises: DoorShut."""
+        self.opening += 1
+        try:
+            channel = await open_channel(_door(self.login), pace=self.pace)
+        finally:
+            self.opening -= 1
+        self.channels += 1
+        self.bearing.accepted(self.channels)
+        return channel
+
+    def shut_out(self, shut: DoorShut) -> None:
+        """Take a refused connection for the server's limit where it lets others in; else let the route rest."""
+        others = self.channels + (self.opening if shut.code else 0)
+        if shut.temporary and others:
+            self.bearing.refused(others)
+            logs.get().info("route.fewer_connections", route=self.login.card.id, open=others, detail=shut.detail)
+        elif self.open:
+            self.failed(shut.detail, lasting=not shut.temporary)
 
     def worked(self) -> None:
         """Forget former failures."""
@@ -217,3 +242,18 @@ class Way:
         for meter in self.meters.values():
             if meter.lasting:
                 await self.aside(meter.hand_back)
+
+
+def _door(login: RouteLogin) -> Door:
+    """Say how to reach a route's server."""
+    card = login.card
+    return Door(
+        host=card.host,
+        port=card.port,
+        tls=card.tls,
+        username=login.username,
+        password=login.password,
+        source_address=card.source_address,
+        greet_as=card.greet_as,
+        verify=card.verify_tls,
+    )

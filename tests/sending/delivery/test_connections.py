@@ -9,11 +9,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from relay import TAKE_TIME, Relay
+from relay import HANG_UP, TAKE_TIME, Relay
 from ways import Ways
 
 from posthouse.platform import clock
+from posthouse.platform.db import transaction
 from posthouse.sending.delivery import outlet
+from posthouse.sending.pools import queries
 
 
 @pytest.fixture
@@ -74,3 +76,30 @@ def test_connections_follow_the_backlog(ways, world, monkeypatch):
     few, many = asyncio.run(go())
     assert few == 1
     assert many == 4
+
+
+def test_a_server_that_bears_fewer_connections_gets_fewer(ways, world):
+    """It refuses the others with 421: the route doesn't rest for that, and soon asks for no more than are borne."""
+    refused = []
+
+    async def go():
+        relay = Relay()
+
+        def script(session, verb, _line):
+            if verb == "CONNECT" and len(relay._tasks) > 2:
+                refused.append(session.number)
+                return [b"421 4.7.0 Too many connections\r\n", HANG_UP]
+            return [TAKE_TIME, b"250 2.0.0 ok\r\n"] if verb == "DOT" else None
+
+        relay.script = script
+        async with relay:
+            _, (route,) = ways.pool(relay.port, max_connections=6)
+            ways.queue(world.a1, 120)
+            await ways.work(lambda: ways.states(world.a1) == {"sent": 120})
+        with transaction(world.operator):
+            return relay, queries.get_route(world.operator, route)
+
+    relay, card = asyncio.run(go())
+    assert len({recipient for recipient, _ in relay.accepted}) == 120
+    assert 1 <= len(refused) <= 5
+    assert (card.failures, card.health) == (0, "well")
