@@ -133,7 +133,7 @@ class Way:
         """Open a connection. Raises: DoorShut."""
         self.opening += 1
         try:
-            channel = await open_channel(_door(self.login), pace=self.pace)
+            channel = await open_channel(door_of(self.login), pace=self.pace)
         finally:
             self.opening -= 1
         self.channels += 1
@@ -244,7 +244,7 @@ class Way:
                 await self.aside(meter.hand_back)
 
 
-def _door(login: RouteLogin) -> Door:
+def door_of(login: RouteLogin) -> Door:
     """Say how to reach a route's server."""
     card = login.card
     return Door(

@@ -13,7 +13,7 @@ from posthouse.platform.app import settings
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
 from posthouse.platform.trials import Step
-from posthouse.sending.delivery import outlet
+from posthouse.sending.delivery import ways as ways_out
 from posthouse.sending.delivery.trial import try_door
 from posthouse.sending.mailboxes.queries import names
 from posthouse.sending.pools import live as routes_live
@@ -184,7 +184,7 @@ def trial(route_id: int) -> Response:
     with transaction(scope):
         login = queries.login_of(scope, route_id)
     sender = f"connection-test@{settings().mail_domain}"
-    steps: tuple[Step, ...] = asyncio.run(try_door(outlet.door(login), sender=sender))
+    steps: tuple[Step, ...] = asyncio.run(try_door(ways_out.door_of(login), sender=sender))
     values = values_of(route_id)
     return page("operator/route.html", refusal=None, typed=values.pop("known"), steps=steps, **values)
 
