@@ -25,7 +25,7 @@ WARMUP = "warmup"
 EVERYBODY = {"": 1.0}
 _GROWTH = 0.01
 _SHORTEST = 1.0
-_NEAR = 0.1  # of a step: a window that begins so soon doesn't end it
+_NEAR = 0.1  # of a step: a route's window that begins so soon doesn't end it
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,10 @@ def _walk(walk: _Walk) -> float | None:
 
 def _next_stop(walk: _Walk) -> float:
     step = max(_SHORTEST, walk.now * _GROWTH)
-    return min([walk.now + step, *(one.resets_at for one in walk.meters if one.resets_at > walk.now + step * _NEAR)])
+    # A tenant is told when its own limit ends: that instant is exact.
+    own = (one.meter.resets_at for one in walk.limits if one.meter.resets_at > walk.now)
+    routes = (one.resets_at for one in walk.meters if one.resets_at > walk.now + step * _NEAR)
+    return min([walk.now + step, *own, *routes])
 
 
 def _send(walk: _Walk, until: float) -> float:

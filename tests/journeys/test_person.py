@@ -147,5 +147,5 @@ def test_from_signing_in_to_who_got_the_letter(ready, page, tmp_path):
     page.get_by_role("link", name="Who got it, and why not").click()
     for email in GOOD:
         expect(page.get_by_role("row", name=re.compile(re.escape(email)))).to_contain_text("Sent")
-    expect(page.get_by_role("row", name=re.compile(re.escape(UNKNOWN.format(6))))).to_contain_text("There is no such mailbox")
+    expect(page.get_by_role("row", name=re.compile(re.escape(UNKNOWN.format(6))))).to_contain_text("The mailbox does not exist")
     assert page.complaints == []
