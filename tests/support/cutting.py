@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from posthouse.platform.db import HouseSession
-from posthouse.sending.delivery import claiming, journal, lane, outlet, settlement, sweeper
+from posthouse.sending.delivery import claiming, journal, lane, settlement, sweeper, ways
 from posthouse.sending.delivery.channel import Channel
 from posthouse.sending.delivery.journal import Journal
 
@@ -100,8 +100,8 @@ WORKER: dict[str, Cut] = {
     "K4 journal named, before COMMIT": after(journal, "create"),
     "K5 COMMIT of the claim sent": committing(journal, "create"),
     "K6 after COMMIT": after(lane, "claim"),
-    "K6 before the connection": before(outlet, "open_channel"),
-    "K7 after EHLO": after(outlet, "open_channel"),
+    "K6 before the connection": before(ways, "open_channel"),
+    "K7 after EHLO": after(ways, "open_channel"),
     "K8 recipient taken, before the intent": before(Journal, "intend"),
     "K9 intent written": after(Journal, "intend"),
     "K10 in the body": in_the_body,
