@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from posthouse.inbound.mailroom.erasure import BLANK
 from posthouse.inbound.mailroom.models import InboundMail
+from posthouse.inbound.retention.rules import naming_pattern
 from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
 from posthouse.platform.events import Handler
@@ -34,8 +35,7 @@ def _walk(table: str, words: str, condition: str = "true") -> sa.TextClause:
     """Look at the next rows of a table; bytes are read as the letters that they are, whatever else stands among them."""
     return sa.text(
         f"WITH part AS MATERIALIZED (SELECT id, lower({words}) AS words FROM {table} WHERE {condition} AND id > :after ORDER BY id LIMIT :size)"
-        " SELECT max(id) AS last, coalesce(array_agg(id) FILTER (WHERE EXISTS (SELECT 1 FROM unnest(CAST(:addresses AS text[])) AS a (address)"
-        " WHERE position(a.address IN words) > 0)), '{}') AS ids FROM part"
+        " SELECT max(id) AS last, coalesce(array_agg(id) FILTER (WHERE words ~ :naming), '{}') AS ids FROM part"
     )
 
 
@@ -65,17 +65,18 @@ def begin(scope: Scope, event: ContactErased) -> None:
 def forget_person(scope: Scope, *, contact_id: int, sealed: str) -> None:
     """Forget an erased person in the tenant's mail and in what lies beside all tenants. Harmless when run twice."""
     plain = addresses_of(scope, contact_id, sealed)
-    addresses = [*plain, *(quote(one, safe="").lower() for one in plain)]
-    _each(scope, _IN_MAIL, addresses, None)
+    # Whole addresses only: whoever could have `e@example.com` forgotten would otherwise reach everybody's mail about `joe@example.com`.
+    naming = "|".join(naming_pattern(one) for one in {*plain, *(quote(one, safe="") for one in plain)})
+    _each(scope, _IN_MAIL, naming, None)
     for walk, statement in _FORGET.items():
-        _each(scope, walk, addresses, sa.text(statement))
+        _each(scope, walk, naming, sa.text(statement))
 
 
-def _each(scope: Scope, walk: sa.TextClause, addresses: list[str], forget: sa.TextClause | None) -> None:
+def _each(scope: Scope, walk: sa.TextClause, naming: str, forget: sa.TextClause | None) -> None:
     after: int | None = 0
     while after is not None:
         with transaction(scope):
-            keys = {"tenant": scope.tenant, "after": after, "size": RANGE, "addresses": addresses}
+            keys = {"tenant": scope.tenant, "after": after, "size": RANGE, "naming": naming}
             found = session(scope).execute(walk, keys).one()
             after = found.last
             if found.ids and forget is not None:
