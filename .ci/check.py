@@ -20,7 +20,6 @@ def steps() -> dict[str, list[str | Path]]:
     lint_templates: list[str | Path] = [BIN / "djlint", "--quiet", "--lint", *templates]
     return {
         "types": [sys.executable, "-m", "mypy", *(part for room in ROOMS for part in ("-p", f"posthouse.{room}"))],
-        "house rules": [sys.executable, "-m", "pytest", "-q", "tests/architecture"],
         "lint": [BIN / "ruff", "check", "."],
         "format": [BIN / "ruff", "format", "--check", "."],
         "import contracts": [BIN / "lint-imports", "--no-cache"],

@@ -19,18 +19,25 @@ from posthouse.platform.settings import Settings
 
 use_memory()
 
-# Folders and files that take far longer than others.
+# Files and folders that take far longer than others, the longest first.
 LONG = (
+    "journeys/test_access.py",
+    "platform/test_up.py",
+    "journeys/test_demo.py",
+    "webui/api/test_schema.py",
+    "journeys/test_mail_run.py",
+    "sending/delivery/test_routes.py",
+    "sending/delivery/test_lane.py",
+    "faults/test_relay_points.py",
+    "platform/doctor/test_command.py",
+    "inbound/mailroom/test_process.py",
+    "sending/delivery/test_rates.py",
     "faults",
     "journeys",
-    "inbound/mailroom/test_process.py",
-    "platform/doctor/test_command.py",
+    "billing/subscriptions/test_jobs.py",
+    "webui/webhooks/test_jobs.py",
+    "webui/hooks/test_providers.py",
     "platform/test_shifts.py",
-    "platform/test_up.py",
-    "sending/delivery/test_lane.py",
-    "sending/delivery/test_rates.py",
-    "sending/delivery/test_routes.py",
-    "webui/api/test_schema.py",
 )
 
 
@@ -44,9 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes minutes, so that no processor is left with it alone at the end."""
-    long = {Path(__file__).parent / place for place in LONG}
-    items.sort(key=lambda item: long.isdisjoint([item.path, *item.path.parents]))
+    """Begin with what takes minutes, the longest first, so that no processor is left with it alone at the end."""
+    ranks = {Path(__file__).parent / place: rank for rank, place in enumerate(LONG)}
+    items.sort(key=lambda item: min((ranks[path] for path in [item.path, *item.path.parents] if path in ranks), default=len(LONG)))
 
 
 def pytest_collection_finish() -> None:

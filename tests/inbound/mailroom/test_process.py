@@ -7,134 +7,74 @@ import json
 import random
 import signal
 import smtplib
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 
 import letters
 import pytest
 from certificates import after_starttls, make_certificate, shown
+from mail_process import MailProcess, mail_process
+from product import free_port, until
 
 from posthouse.inbound.commands import COMMANDS
 from posthouse.inbound.spool.queries import count_waiting
-from posthouse.platform.settings import Settings, environment
+from posthouse.platform.settings import Settings
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-class Process:
-    """`posthouse inbound` on this test's services."""
-
-    def __init__(self, settings: Settings, port: int) -> None:
-        self.port = port
-        self._environment = {
-            **{name: value for name, value in environment().items() if not name.startswith("POSTHOUSE_")},
-            "POSTHOUSE_DATA": str(settings.data),
-            "POSTHOUSE_DATABASE_URL": settings.database_url,
-            "POSTHOUSE_REDIS_URL": settings.redis_url,
-            "POSTHOUSE_SECRET_KEYS": settings.secret_keys,
-            "POSTHOUSE_INBOUND_PORT": str(port),
-            "POSTHOUSE_MAIL_DOMAIN": "mail.example",
-        }
-        self.running: subprocess.Popen[bytes] | None = None
-
-    def start(self, **changed: str) -> None:
-        self.running = subprocess.Popen(
-            [sys.executable, "-m", "posthouse.platform.cli", "inbound"],
-            env={**self._environment, **changed},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        _until(self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            with smtplib.SMTP("127.0.0.1", self.port, timeout=5) as client:
-                return client.noop()[0] == 250
-        except (OSError, smtplib.SMTPException):
-            return False
-
-    def kill(self) -> None:
-        assert self.running is not None
-        self.running.kill()
-        self.running.wait()
-
-    def stop(self) -> int:
-        assert self.running is not None
-        self.running.send_signal(signal.SIGTERM)
-        return self.running.wait(10)
-
-    def hand_in(self, recipient: str, content: bytes) -> bool:
-        """Send one mail; True when it was acknowledged."""
-        try:
-            with smtplib.SMTP("127.0.0.1", self.port, timeout=5) as client:
-                client.sendmail("", [recipient], content)
-        except (OSError, smtplib.SMTPException):
-            return False
-        return True
+def _hand_in(process: MailProcess, recipient: str, content: bytes) -> bool:
+    """Send one mail; True when it was acknowledged."""
+    try:
+        with smtplib.SMTP("127.0.0.1", process.port, timeout=5) as client:
+            client.sendmail("", [recipient], content)
+    except (OSError, smtplib.SMTPException):
+        return False
+    return True
 
 
 @pytest.fixture
-def process(settings: Settings) -> Iterator[Process]:
-    made = Process(settings, _free_port())
-    yield made
-    if made.running is not None and made.running.poll() is None:
-        made.kill()
+def process(settings: Settings) -> Iterator[MailProcess]:
+    with mail_process(settings, "inbound") as made:
+        yield made
 
 
-def test_a_bounce_comes_in_by_smtp_and_marks_its_message(desk, process: Process) -> None:
+def test_a_bounce_comes_in_by_smtp_and_marks_its_message(desk, process: MailProcess) -> None:
     """From the port to the tenant, and the process ends when told."""
     sent = desk.send(desk.world.a1)
     process.start()
-    assert process.hand_in(f"{sent.token}@mail.example", letters.dsn(token=sent.token))
-    assert not process.hand_in(f"{'a' * 44}@mail.example", letters.dsn())
-    _until(lambda: desk.marks(sent)[0] is True)
+    assert _hand_in(process, f"{sent.token}@mail.example", letters.dsn(token=sent.token))
+    assert not _hand_in(process, f"{'a' * 44}@mail.example", letters.dsn())
+    until(lambda: desk.marks(sent)[0] is True)
     assert process.stop() == 0
     assert desk.mail(desk.world.a1) == [("bounce", "bounced", sent.id)]
 
 
-def test_mail_is_taken_while_the_database_is_away_and_sorted_later(desk, process: Process, settings: Settings) -> None:
+def test_mail_is_taken_while_the_database_is_away_and_sorted_later(desk, process: MailProcess, settings: Settings) -> None:
     """Spooled, not refused; the next start catches up."""
     sent = desk.send(desk.world.a1)
-    process.start(POSTHOUSE_DATABASE_URL=f"postgresql://nobody@127.0.0.1:{_free_port()}/nothing")
-    assert process.hand_in(f"{sent.token}@mail.example", letters.dsn(token=sent.token))
+    process.start(POSTHOUSE_DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
+    assert _hand_in(process, f"{sent.token}@mail.example", letters.dsn(token=sent.token))
     assert process.stop() == 0
     assert count_waiting(settings.data / "spool", up_to=9) == 1
     assert desk.marks(sent)[0] is False
     process.start()
-    _until(lambda: desk.marks(sent)[0] is True)
-    _until(lambda: count_waiting(settings.data / "spool", up_to=9) == 0)
+    until(lambda: desk.marks(sent)[0] is True)
+    until(lambda: count_waiting(settings.data / "spool", up_to=9) == 0)
 
 
-def test_row_52_kill_9_under_load_loses_no_acknowledged_mail(desk, process: Process, settings: Settings) -> None:
+def test_row_52_kill_9_under_load_loses_no_acknowledged_mail(desk, process: MailProcess, settings: Settings) -> None:
     """Killed again and again while mail comes in and is sorted: what got 250 has its effect, once."""
     rng = random.Random(52)
     sent = [desk.send(desk.world.a1, f"p{number}@example.net") for number in range(60)]
     acknowledged = []
     process.start()
     for one in sent:
-        if process.hand_in(f"{one.token}@mail.example", letters.dsn(token=one.token)):
+        if _hand_in(process, f"{one.token}@mail.example", letters.dsn(token=one.token)):
             acknowledged.append(one)
         if rng.random() < 0.07:
             process.kill()
             process.start()
     assert len(acknowledged) > 50
-    _until(lambda: count_waiting(settings.data / "spool", up_to=9) == 0)
+    until(lambda: count_waiting(settings.data / "spool", up_to=9) == 0)
     assert all(desk.marks(one)[0] for one in acknowledged)
     assert desk.ask(
         desk.world.a1, "SELECT max(n) FROM (SELECT count(*) n FROM message_event WHERE kind = 'bounced' GROUP BY message_id) x"
@@ -158,7 +98,7 @@ def test_samples_are_classified_one_line_each(tmp_path: Path, capsys: pytest.Cap
     assert (three["kind"], three["reason"]) == ("smtpreply", "userunknown")
 
 
-def test_a_signal_renews_the_certificate_and_cuts_nobody_off(desk, process: Process, tmp_path: Path) -> None:
+def test_a_signal_renews_the_certificate_and_cuts_nobody_off(desk, process: MailProcess, tmp_path: Path) -> None:
     """SIGHUP: the open connection goes on, the next one sees the new certificate."""
     del desk
     chain, key = make_certificate(tmp_path, serial=1)
@@ -172,7 +112,7 @@ def test_a_signal_renews_the_certificate_and_cuts_nobody_off(desk, process: Proc
         with after_starttls(process.port) as client:
             return shown(client.sock) == 2
 
-    _until(shows_new)
+    until(shows_new)
     assert old.noop()[0] == 250
     old.close()
     assert process.stop() == 0
