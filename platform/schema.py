@@ -17,6 +17,8 @@ TENANT_POLICY = "tenant_id = (SELECT nullif(current_setting('posthouse.tenant_id
 RESELLER_POLICY = "reseller_id = (SELECT nullif(current_setting('posthouse.reseller_id', true), '')::bigint)"
 # In a reseller's table whose rows are about tenants: a tenant's own transaction sees the rows about itself, the reseller's all of its own.
 ABOUT_POLICY = "{column} = coalesce((SELECT nullif(current_setting('posthouse.tenant_id', true), '')::bigint), {column})"
+# The same where a row need not be about any tenant: such a one is everybody's.
+ABOUT_SOME_POLICY = "coalesce({column} = (SELECT nullif(current_setting('posthouse.tenant_id', true), '')::bigint), true)"
 
 # Roles that see a scoped table only through the policy, and those that have a policy of their own on the few tables
 # that scheduling and look-up need.
@@ -89,12 +91,13 @@ def reseller_table(
     storage: str = "",
     about: str = "",
 ) -> None:
-    """Make a reseller's table, tied to its row in `reseller`. `about` names the column with the tenant that a row is about."""
+    """Make a reseller's table, tied to its row in `reseller`. `about` names the column with the tenant that a row is about, if any."""
     _scoped_table(
         name, "reseller_id", RESELLER_POLICY, columns, unique, references, checks, indexes, grants, [("fk", "reseller")], with_id, storage
     )
     if about:
-        policy = ABOUT_POLICY.format(column=about)
+        some = any(column.name == about and column.nullable for column in columns)
+        policy = (ABOUT_SOME_POLICY if some else ABOUT_POLICY).format(column=about)
         roles = ", ".join(f"posthouse_{role}" for role in UNDER_POLICY if getattr(grants, role))
         op.execute(f"CREATE POLICY own_tenant ON {name} AS RESTRICTIVE TO {roles} USING ({policy}) WITH CHECK ({policy})")
 
@@ -236,6 +239,14 @@ def lookup_trigger(name: str, *, after: str, table: str, seen: str, statement: s
     op.execute(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
     op.execute(f"CREATE TRIGGER {name} AFTER {after} ON {table} REFERENCING {seen} FOR EACH STATEMENT EXECUTE FUNCTION {name}()")
     op.execute(f"ALTER FUNCTION {name}() OWNER TO posthouse_lookup")
+
+
+def drop_lookups(*signatures: str) -> None:
+    """Drop functions made here, triggers' too, once their tables are gone; only the role they were handed to may drop them."""
+    op.execute("SET LOCAL ROLE posthouse_lookup")
+    for signature in signatures:
+        op.execute(f"DROP FUNCTION {signature}")
+    op.execute("SET LOCAL ROLE posthouse_owner")
 
 
 def drop_tables(*names: str) -> None:

@@ -4,7 +4,17 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from posthouse.platform.schema import EVERYTHING, Grants, Index, drop_tables, lookup_function, platform_table, reseller_table, tenant_table
+from posthouse.platform.schema import (
+    EVERYTHING,
+    Grants,
+    Index,
+    drop_lookups,
+    drop_tables,
+    lookup_function,
+    platform_table,
+    reseller_table,
+    tenant_table,
+)
 
 revision = "0002_people"
 down_revision = "0001_platform"
@@ -309,7 +319,7 @@ def _lookups() -> None:
 
 def downgrade() -> None:
     """Drop what this revision made."""
-    for name in (
+    drop_lookups(
         "lookup_user(text)",
         "lookup_user_by_id(bigint)",
         "people_add_user(text, text, text, text, timestamptz)",
@@ -320,8 +330,7 @@ def downgrade() -> None:
         "lookup_api_key(bytea)",
         "lookup_tenant(bigint)",
         "lookup_brand(bigint)",
-    ):
-        op.execute(f"DROP FUNCTION {name}")
+    )
     drop_tables(
         "tenant_audit",
         "reseller_audit",

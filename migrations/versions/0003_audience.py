@@ -11,6 +11,7 @@ from posthouse.platform.schema import (
     Grants,
     Index,
     Ref,
+    drop_lookups,
     drop_tables,
     lookup_function,
     lookup_trigger,
@@ -251,9 +252,8 @@ def _suppressions() -> None:
 
 def downgrade() -> None:
     """Drop what this revision names."""
-    op.execute("DROP FUNCTION posthouse_platform_suppressed(text[])")
+    drop_lookups("posthouse_platform_suppressed(text[])")
     drop_tables("platform_suppression", "reseller_suppression", "suppression", "import_refusal", "contact_import", "subscription")
-    op.execute("DROP FUNCTION tenants_fold_lists(integer)")
-    for verb in ("insert", "update", "delete"):
-        op.execute(f"DROP FUNCTION subscriptions_counted_{verb}()")
+    drop_lookups("tenants_fold_lists(integer)")
+    drop_lookups(*(f"subscriptions_counted_{verb}()" for verb in ("insert", "update", "delete")))
     drop_tables("list_count", "list_tally", "contact_list", "contact", "contact_field")

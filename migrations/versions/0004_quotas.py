@@ -6,7 +6,17 @@ from dataclasses import replace
 import sqlalchemy as sa
 from alembic import op
 
-from posthouse.platform.schema import EVERYTHING, Grants, Index, drop_tables, lookup_function, platform_table, reseller_table, tenant_table
+from posthouse.platform.schema import (
+    EVERYTHING,
+    Grants,
+    Index,
+    drop_lookups,
+    drop_tables,
+    lookup_function,
+    platform_table,
+    reseller_table,
+    tenant_table,
+)
 
 revision = "0004_quotas"
 down_revision = "0003_audience"
@@ -139,7 +149,7 @@ def _starts() -> Sequence[sa.Column[object]]:
 
 def downgrade() -> None:
     """Drop what this revision names."""
-    op.execute("DROP FUNCTION quota_overview(timestamptz)")
+    drop_lookups("quota_overview(timestamptz)")
     for event in ("insert", "delete"):
         op.execute(f"DROP TRIGGER contact_counted_{event} ON contact")
         op.execute(f"DROP FUNCTION contact_counted_{event}()")

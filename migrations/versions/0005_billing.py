@@ -1,10 +1,9 @@
 """Makes plans, subscriptions and Stripe's accounts, customers and events."""
 
 import sqlalchemy as sa
-from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from posthouse.platform.schema import Grants, Index, Ref, drop_tables, lookup_function, reseller_table, tenant_table
+from posthouse.platform.schema import Grants, Index, Ref, drop_lookups, drop_tables, lookup_function, reseller_table, tenant_table
 
 revision = "0005_billing"
 down_revision = "0004_quotas"
@@ -184,8 +183,10 @@ def _lookups() -> None:
 
 def downgrade() -> None:
     """Drop what this revision names."""
-    op.execute("DROP FUNCTION subscription_overview()")
-    op.execute("DROP FUNCTION subscriptions_whose_grace_is_over(timestamptz)")
-    op.execute("DROP FUNCTION stripe_accounts_connected()")
-    op.execute("DROP FUNCTION stripe_account_reseller(bigint)")
+    drop_lookups(
+        "subscription_overview()",
+        "subscriptions_whose_grace_is_over(timestamptz)",
+        "stripe_accounts_connected()",
+        "stripe_account_reseller(bigint)",
+    )
     drop_tables("tenant_subscription", "stripe_event", "stripe_customer", "plan", "stripe_account")

@@ -1,10 +1,19 @@
 """Makes sending domains, campaigns and their revisions."""
 
 import sqlalchemy as sa
-from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from posthouse.platform.schema import EVERYTHING, Grants, Index, Ref, drop_tables, lookup_function, platform_table, tenant_table
+from posthouse.platform.schema import (
+    EVERYTHING,
+    Grants,
+    Index,
+    Ref,
+    drop_lookups,
+    drop_tables,
+    lookup_function,
+    platform_table,
+    tenant_table,
+)
 
 revision = "0006_content"
 down_revision = "0005_billing"
@@ -262,8 +271,7 @@ def _engagement() -> None:
 
 def downgrade() -> None:
     """Drop what this revision names."""
-    op.execute("DROP FUNCTION domain_claim_take(text, bigint, timestamptz)")
-    op.execute("DROP FUNCTION domain_claim_release(text, bigint, timestamptz)")
+    drop_lookups("domain_claim_take(text, bigint, timestamptz)", "domain_claim_release(text, bigint, timestamptz)")
     drop_tables(
         "tracking_hit",
         "message_engagement",

@@ -11,6 +11,7 @@ from posthouse.platform.schema import (
     Grants,
     Index,
     Ref,
+    drop_lookups,
     drop_tables,
     lookup_function,
     platform_table,
@@ -114,6 +115,7 @@ def _pools() -> None:
         checks=[_STREAM],
         indexes=[Index(("stream",), unique=True, where="is_default", name="uq_reseller_pool_default")],
         grants=Grants(app="select, update (label, for_tenant_id)", worker="select, update (label, for_tenant_id)", operator=EVERYTHING),
+        about="for_tenant_id",
     )
     reseller_table(
         "pool_rule",
@@ -588,18 +590,19 @@ def _limit_columns() -> tuple[sa.Column[object], ...]:
 
 def downgrade() -> None:
     """Drop what this revision names."""
-    op.execute("DROP FUNCTION sending_neighbours(bigint, bigint)")
-    op.execute("DROP FUNCTION sending_pool_pace(bigint, timestamptz, boolean)")
+    drop_lookups("sending_neighbours(bigint, bigint)", "sending_pool_pace(bigint, timestamptz, boolean)")
     op.drop_table("pool_pace")
     drop_tables("reseller_soft_bounce_policy", "soft_bounce_policy")
     drop_tables("reseller_standing_limit", "standing_limit", "standing", "standing_count")
-    op.execute("DROP FUNCTION sending_wake_lanes(timestamptz, timestamptz)")
-    op.execute("DROP FUNCTION sending_next_turn(text, timestamptz, bigint[])")
-    op.execute("DROP FUNCTION sending_fold_tallies(integer)")
-    op.execute("DROP FUNCTION sending_forget_mime(timestamptz, integer)")
-    op.execute("DROP FUNCTION sending_forget_keys(timestamptz, integer)")
-    op.execute("DROP FUNCTION sending_retire_letters(bigint, bigint[])")
-    op.execute("DROP FUNCTION sending_empty_letters(bigint)")
+    drop_lookups(
+        "sending_wake_lanes(timestamptz, timestamptz)",
+        "sending_next_turn(text, timestamptz, bigint[])",
+        "sending_fold_tallies(integer)",
+        "sending_forget_mime(timestamptz, integer)",
+        "sending_forget_keys(timestamptz, integer)",
+        "sending_retire_letters(bigint, bigint[])",
+        "sending_empty_letters(bigint)",
+    )
     drop_tables("lane_clock", "lane_tenant", "delivery_host", "lease", "tenant_day", "tenant_tally", "message_event", "message")
     op.execute("DROP FUNCTION message_events_tallied()")
     op.execute("DROP FUNCTION message_arrived()")

@@ -1,12 +1,12 @@
 """Makes what is known of each route: its warm-up, what it may carry and carried, what receivers answered; and mailbox providers."""
 
 import sqlalchemy as sa
-from alembic import op
 
 from posthouse.platform.schema import (
     EVERYTHING,
     Grants,
     Index,
+    drop_lookups,
     drop_tables,
     lookup_function,
     platform_table,
@@ -211,6 +211,6 @@ def _of_route() -> sa.Column[object]:
 def downgrade() -> None:
     """Drop what this revision names."""
     drop_tables("mailbox_domain", "mailbox_group")
-    op.execute("DROP FUNCTION sending_pool_routes(bigint, timestamptz)")
+    drop_lookups("sending_pool_routes(bigint, timestamptz)")
     drop_tables("route_reply", "route_tally", "route_use", "route_hold", "route_spent", "route_limit")
     drop_tables("warmup_hold", "warmup_day", "warmup")

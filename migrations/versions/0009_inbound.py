@@ -1,10 +1,9 @@
 """Makes the mailroom's tables: mail that names a tenant, and mail that names nobody."""
 
 import sqlalchemy as sa
-from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from posthouse.platform.schema import Grants, Index, Ref, drop_tables, lookup_function, platform_table, tenant_table
+from posthouse.platform.schema import Grants, Index, Ref, drop_lookups, drop_tables, lookup_function, platform_table, tenant_table
 
 revision = "0009_inbound"
 down_revision = "0008_routes"
@@ -231,8 +230,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop what this revision made."""
-    op.execute("DROP FUNCTION inbound_tenants_before(bigint)")
-    op.execute("DROP FUNCTION domain_holder(text)")
+    drop_lookups("inbound_tenants_before(bigint)", "domain_holder(text)")
     drop_tables(
         "domain_report_source",
         "domain_report",

@@ -253,7 +253,8 @@ def _require_shared(scope: Scope, pool_id: int) -> None:
 def choose_pool(scope: Scope, *, stream: str, pool_id: int | None) -> None:
     """Choose the tenant's pool for a stream among those granted to its reseller; None is its plan's, else the reseller's default.
 
-    A dedicated pool is the tenant's alone as long as it is chosen for one of its streams. Raises: Conflict, Missing.
+    A dedicated pool is the tenant's alone as long as it is chosen for one of its streams. Raises: Conflict where it became another's
+    just now, Missing where it was before.
     """
     require(scope, permissions.CHOOSE)
     _check_stream(stream)
@@ -268,6 +269,20 @@ def choose_pool(scope: Scope, *, stream: str, pool_id: int | None) -> None:
     audit.record(scope, verb="pool.chosen", subject="pool", subject_id=pool_id, stream=stream)
 
 
+def require_free(scope: Scope, *, pool_id: int | None, tenant_id: int) -> None:
+    """Ask of the reseller, before a tenant's pool is chosen: a tenant's transaction doesn't see what is another's. Raises: Conflict."""
+    require(scope, permissions.OFFER)
+    theirs = sa.select(Pool.name).join(ResellerPool, ResellerPool.pool_id == Pool.id)
+    theirs = theirs.where(ResellerPool.reseller_id == scope.reseller, Pool.id == pool_id, ResellerPool.for_tenant_id != tenant_id)
+    name = session(scope).scalars(theirs).first()
+    if name is not None:
+        raise _of_another(name)
+
+
+def _of_another(name: str) -> Conflict:
+    return Conflict("pool_dedicated", f"“{name}” is another tenant’s alone. Choose another pool, or ask for one more.")
+
+
 def _dedicate(scope: Scope, pool_id: int) -> None:
     """Make a dedicated pool the tenant's. Raises: Conflict where it is another's."""
     pool = session(scope).get(Pool, pool_id)
@@ -275,7 +290,7 @@ def _dedicate(scope: Scope, pool_id: int) -> None:
         return
     values = {"tenant": scope.tenant, "reseller": scope.reseller, "pool": pool_id}
     if session(scope).execute(_DEDICATE, values).first() is None:
-        raise Conflict("pool_dedicated", f"“{pool.name}” is another tenant’s alone. Choose another pool, or ask for one more.")
+        raise _of_another(pool.name)
 
 
 def _check_stream(stream: str) -> None:

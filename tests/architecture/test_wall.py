@@ -12,6 +12,7 @@ from psycopg import sql
 
 OWN, OTHER = 11, 22
 _ABOUT = "SELECT tablename FROM pg_policies WHERE policyname = 'own_tenant'"
+_MAY_MOVE = "SELECT has_column_privilege(%s, %s, 'for_tenant_id', 'UPDATE')"
 ROLES = ("posthouse_app", "posthouse_worker", "posthouse_edge")
 
 
@@ -114,7 +115,7 @@ def test_a_tenant_sees_of_its_reseller_s_rows_only_those_about_itself(live, role
     """In a tenant's transaction its reseller is known too: rows about its siblings stay hidden all the same, and none are written."""
     live.execute("SET session_replication_role = replica")
     about = {name for (name,) in live.execute(_ABOUT)}
-    assert about == {"tenant", "tenant_day", "tenant_tally", "standing", "stripe_customer"}
+    assert about == {"tenant", "tenant_day", "tenant_tally", "standing", "stripe_customer", "reseller_pool"}
     for table in _with(live, "SELECT", role):
         if table.name not in about:
             continue
@@ -124,8 +125,26 @@ def test_a_tenant_sees_of_its_reseller_s_rows_only_those_about_itself(live, role
                 _enter(live, role, str(OWN), "reseller_id")
                 _enter(live, role, tenant, "tenant_id")
                 assert live.execute(_count(table)).fetchone() == (seen,), (table.name, tenant)
+        if table.name != "tenant" and live.execute(_MAY_MOVE, [role, table.name]).fetchone()[0]:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), live.transaction():
+                _enter(live, role, str(OWN), "reseller_id")
+                _enter(live, role, "1", "tenant_id")
+                live.execute(sql.SQL("UPDATE {} SET for_tenant_id = 2").format(sql.Identifier(table.name)))
         if live.execute("SELECT has_table_privilege(%s, %s, 'INSERT')", [role, table.name]).fetchone()[0]:
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), live.transaction():
                 _enter(live, role, str(OWN), "reseller_id")
                 _enter(live, role, "1", "tenant_id")
                 live.execute(table.insert(OWN, 2))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_tenant_sees_of_its_reseller_s_rows_those_about_nobody(live, role):
+    """A pool that is granted and no tenant's own may be chosen by each of them."""
+    if not live.execute("SELECT has_table_privilege(%s, 'reseller_pool', 'SELECT')", [role]).fetchone()[0]:
+        return
+    live.execute("UPDATE reseller_pool SET for_tenant_id = NULL")
+    for tenant in ("1", "2", ""):
+        with live.transaction():
+            _enter(live, role, str(OWN), "reseller_id")
+            _enter(live, role, tenant, "tenant_id")
+            assert live.execute("SELECT count(*) FROM reseller_pool").fetchone() == (1,)

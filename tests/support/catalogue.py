@@ -10,6 +10,9 @@ SCOPED = (
 ABOUT = (
     "(%1$I = COALESCE(( SELECT (NULLIF(current_setting(''posthouse.tenant_id''::text, true), ''''::text))::bigint AS \"nullif\"), %1$I))"
 )
+ABOUT_SOME = (  # where a row need not be about a tenant
+    "COALESCE((for_tenant_id = ( SELECT (NULLIF(current_setting(''posthouse.tenant_id''::text, true), ''''::text))::bigint AS \"nullif\")), true)"
+)
 POLICY = "(%I = ( SELECT (NULLIF(current_setting(''posthouse.%s''::text, true), ''''::text))::bigint AS \"nullif\"))"
 
 QUERIES: dict[str, str] = {
@@ -21,9 +24,9 @@ QUERIES: dict[str, str] = {
     " AND p.roles <@ ARRAY['posthouse_app', 'posthouse_worker', 'posthouse_edge']::name[]"
     f" AND p.qual = format('{POLICY}', s.scope, s.scope) AND p.with_check = p.qual)"
     " AND NOT (p.policyname = 'own_tenant' AND p.permissive = 'RESTRICTIVE' AND p.cmd = 'ALL' AND s.scope = 'reseller_id'"
-    f" AND p.qual IN (format('{ABOUT}', 'for_tenant_id'), format('{ABOUT}', 'id')) AND p.with_check = p.qual)",
+    f" AND p.qual IN (format('{ABOUT}', 'for_tenant_id'), format('{ABOUT}', 'id'), '{ABOUT_SOME}') AND p.with_check = p.qual)",
     "rows about tenants that siblings could read": f"SELECT s.relname FROM ({SCOPED}) s JOIN pg_attribute a ON a.attrelid = s.oid"
-    " AND a.attname = 'for_tenant_id' AND a.attnotnull WHERE s.scope = 'reseller_id' AND NOT EXISTS (SELECT FROM pg_policies p"
+    " AND a.attname = 'for_tenant_id' WHERE s.scope = 'reseller_id' AND NOT EXISTS (SELECT FROM pg_policies p"
     " WHERE p.tablename = s.relname AND p.policyname = 'own_tenant')",
     "table without scope column": "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid"

@@ -52,7 +52,7 @@ def scoped_tables(live: psycopg.Connection) -> list[Table]:
 def _columns(live: psycopg.Connection, oid: int, scope: str) -> tuple[tuple[str, str], ...]:
     query = (
         "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute a WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped"
-        " AND attname <> %s AND attgenerated = '' AND attnotnull AND (NOT atthasdef OR attname = 'id') ORDER BY attnum"
+        " AND attname <> %s AND attgenerated = '' AND ((attnotnull AND (NOT atthasdef OR attname = 'id')) OR attname = 'for_tenant_id') ORDER BY attnum"
     )
     return tuple(live.execute(query, [oid, scope]).fetchall())
 

@@ -92,8 +92,6 @@ def for_one(tenant_id: int) -> Response:
     """Choose by which pool a tenant's stream leaves."""
     scope = visit.scope()
     chosen = forms.chosen_id("pool", "pol", label="a pool")
-    with transaction(scope):
-        accounts.get_tenant(scope, tenant_id)
     inside = for_tenant(
         reseller_id=scope.reseller,
         tenant_id=tenant_id,
@@ -102,6 +100,9 @@ def for_one(tenant_id: int) -> Response:
         request_id=scope.request_id,
     )
     try:
+        with transaction(scope):
+            accounts.get_tenant(scope, tenant_id)
+            services.require_free(scope, pool_id=chosen, tenant_id=tenant_id)
         with transaction(inside):
             services.choose_pool(inside, stream=forms.text("stream"), pool_id=chosen)
     except Conflict as refusal:

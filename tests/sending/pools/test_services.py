@@ -198,8 +198,12 @@ def test_a_dedicated_pool_is_one_tenants(world):
     with transaction(world.a1.scope):
         services.choose_pool(world.a1.scope, stream="marketing", pool_id=pool)
     for stream in ("marketing", "transactional"):
-        with transaction(world.a2.scope), pytest.raises(Conflict) as refusal:
+        with transaction(world.a2.scope), pytest.raises(Missing):
             services.choose_pool(world.a2.scope, stream=stream, pool_id=pool)
+    with transaction(world.a.scope):
+        services.require_free(world.a.scope, pool_id=pool, tenant_id=world.a1.id)
+        with pytest.raises(Conflict) as refusal:
+            services.require_free(world.a.scope, pool_id=pool, tenant_id=world.a2.id)
     assert "another tenant’s alone" in refusal.value.sentence
     assert (_of(world.a1), _of(world.a2)) == (pool, None)
     with transaction(world.a1.scope):
