@@ -277,3 +277,9 @@ def from_environment() -> Settings:
 def environment() -> dict[str, str]:
     """Return a copy of this process's environment, for child processes."""
     return dict(os.environ)
+
+
+def take_environment(given: Mapping[str, str]) -> None:
+    """Replace this process's environment, as if it had been started with this one."""
+    os.environ.clear()
+    os.environ.update(given)

@@ -30,7 +30,7 @@ _LENGTHS = (0.7, 1.0)  # of a shift's seconds: workers of a queue don't all chan
 
 _forked_app: Core | None = None
 _parent = 0
-_stopped = mmap.mmap(-1, 1)  # one byte that a worker and its forked children see: 1 once the worker was asked to stop
+_stopped: mmap.mmap | None = None  # one byte that a worker and its forked children see: 1 once the worker was asked to stop
 
 
 class ShiftWorker(Worker):
@@ -47,7 +47,8 @@ class ShiftWorker(Worker):
 
     def handle_warm_shutdown_request(self) -> None:
         # A child just forked may not hear the signal yet, or be unknown here yet: it looks at the byte before it begins.
-        _stopped[0] = 1
+        if _stopped is not None:
+            _stopped[0] = 1
         if self.horse_pid:
             self.kill_horse(signal.SIGTERM)
 
@@ -89,7 +90,7 @@ def work(name: str) -> None:
     if _parent:
         lifeline.end_with_parent(_parent)
     stopping.heed_signals()
-    if _stopped[0]:
+    if _stopped is not None and _stopped[0]:
         return
     app = _app()
     dispose_after_fork(app)
@@ -105,9 +106,12 @@ def work(name: str) -> None:
 
 
 def prepare(app: Core) -> None:
-    """Keep the parent's app and number for its forked children, so that a shift does not build it anew nor outlives it."""
-    global _forked_app, _parent
-    _forked_app, _parent = app, os.getpid()
+    """Keep the parent's app and number for its forked children, so that a shift does not build it anew nor outlives it.
+
+    The shared byte is made here and not when the module is loaded: workers of one nursery would share it.
+    """
+    global _forked_app, _parent, _stopped
+    _forked_app, _parent, _stopped = app, os.getpid(), mmap.mmap(-1, 1)
 
 
 def _app() -> Core:

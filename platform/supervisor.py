@@ -15,12 +15,34 @@ from typing import IO, Protocol
 from posthouse.platform import clock, logs
 from posthouse.platform.embedded import server
 from posthouse.platform.embedded.places import CannotStart
+from posthouse.platform.nursery import Nursery, NurseryGone
 
 STOP_SECONDS = 5.0  # then what still lives is killed
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 SETTLED_SECONDS = 60.0  # what lived so long begins again with the first pause
 LOOK_EVERY = 0.2
+
+
+OURS = (sys.executable, "-m", "posthouse.platform.cli")
+
+
+class Process(Protocol):
+    """A started process, as far as it is kept alive; `subprocess.Popen` is one."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return the exit status, None while it lives."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended. Raises: subprocess.TimeoutExpired."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
 
 
 class Service(Protocol):
@@ -62,7 +84,7 @@ class Kept:
 
     name: str
     command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     patience: _Patience = field(default_factory=_Patience)
 
 
@@ -71,18 +93,20 @@ class Supervisor:
     """Runs `posthouse` commands as child processes with one environment, beside embedded services that are running already.
 
     What they write goes where the supervisor's own output goes, or, with `logs`, to a file of each one's name in that folder.
-    The processes end with the thread that runs it, also when that is killed (on Linux).
+    The processes end with the thread that runs it, also when that is killed (on Linux). With a `nursery` they are forked from
+    that as long as it lives, which spares each the loading of the house.
     """
 
     environment: Mapping[str, str]
     logs: Path | None = None
     services: Sequence[Service] = ()
+    nursery: Nursery | None = None
     kept: list[Kept] = field(default_factory=list)
     _patience: dict[str, _Patience] = field(default_factory=dict)
 
     def keep(self, name: str, *arguments: str) -> None:
         """Add a command to the list; it starts with `run`."""
-        self.kept.append(Kept(name, [sys.executable, "-m", "posthouse.platform.cli", *arguments]))
+        self.kept.append(Kept(name, [*OURS, *arguments]))
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Keep all alive until `stop()` says so, then end the processes; the services are left to whoever started them."""
@@ -121,14 +145,26 @@ class Supervisor:
             one.patience.died()
             logs.get().warning("process.ended", name=one.name, status=status, again_in=one.patience.pause)
         if one.patience.due:
-            # A session of its own: Ctrl-C reaches the supervisor alone, which then ends all in order.
-            line = server.launched(one.command, who=None, ends_by=signal.SIGKILL, reach=[])
             with self._output(one) as output:
-                one.process = subprocess.Popen(  # noqa: S603
-                    line, env=dict(self.environment), start_new_session=True, stdout=output, stderr=output
-                )
+                one.process = self._born(one, output) or self._launched(one, output)
             one.patience.begun()
             logs.get().info("process.started", name=one.name, pid=one.process.pid)
+
+    def _born(self, one: Kept, output: IO[bytes] | None) -> Process | None:
+        if self.nursery is None or tuple(one.command[: len(OURS)]) != OURS:
+            return None
+        try:
+            return self.nursery.bear(one.command[len(OURS) :], self.environment, output)
+        except NurseryGone as problem:
+            logs.get().warning("nursery.gone", problem=str(problem))
+            self.nursery.close()
+            self.nursery = None
+            return None
+
+    def _launched(self, one: Kept, output: IO[bytes] | None) -> Process:
+        # A session of its own: Ctrl-C reaches the supervisor alone, which then ends all in order.
+        line = server.launched(one.command, who=None, ends_by=signal.SIGKILL, reach=[])
+        return subprocess.Popen(line, env=dict(self.environment), start_new_session=True, stdout=output, stderr=output)  # noqa: S603
 
     def _output(self, one: Kept) -> AbstractContextManager[IO[bytes] | None]:
         if self.logs is None:

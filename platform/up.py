@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from posthouse.platform import clock, logs, ports
-from posthouse.platform.cli import Command
+from posthouse.platform.cli import Command, main
 from posthouse.platform.embedded import postgres, redis
 from posthouse.platform.embedded.places import CannotStart
 from posthouse.platform.embedded.server import Running
 from posthouse.platform.first_run import make_first
 from posthouse.platform.migrate import migrate
+from posthouse.platform.nursery import Nursery, open_nursery
 from posthouse.platform.secrets import ensure_key_file, load_keyring
 from posthouse.platform.settings import Settings, as_environment, environment
 from posthouse.platform.supervisor import Supervisor
@@ -58,10 +59,13 @@ def _up(settings: Settings, _arguments: argparse.Namespace) -> int:
         ports.need("web", settings.web_host, settings.web_port, patience_seconds=PORT_SECONDS)
         ports.need("inbound", settings.inbound_host, settings.inbound_port, patience_seconds=PORT_SECONDS)
         ensure_key_file(settings)
-        with embedded_services(settings, seconds_to_stop=ending.seconds_left) as (ready, services):
+        with (
+            open_nursery(main) as nursery,
+            embedded_services(settings, seconds_to_stop=ending.seconds_left) as (ready, services),
+        ):
             migrate(ready.database_url, load_keyring(ready))
             _greet(ready)
-            supervisor(ready, services).run(ending.asked.is_set)
+            supervisor(ready, services, nursery).run(ending.asked.is_set)
     except CannotStart as problem:
         sys.stderr.write(f"posthouse: {problem}\n")
         return 1
@@ -93,9 +97,9 @@ def embedded_services(
             service.stop(seconds_to_stop())
 
 
-def supervisor(settings: Settings, services: Sequence[Running] = ()) -> Supervisor:
+def supervisor(settings: Settings, services: Sequence[Running] = (), nursery: Nursery | None = None) -> Supervisor:
     """Declare the processes of the product; embedded `services` are started again when they die."""
-    made = Supervisor({**environment(), **as_environment(settings)}, services=services)
+    made = Supervisor({**environment(), **as_environment(settings)}, services=services, nursery=nursery)
     made.keep("web", "web")
     made.keep("scheduler", "scheduler")
     made.keep("inbound", "inbound")

@@ -57,7 +57,7 @@ def _is_ours(process: psutil.Process, settings: Settings) -> bool:
     for one in (process, *process.parents()):
         try:
             words = one.cmdline()
-            if any(word == "posthouse.platform.cli" or word.endswith("/posthouse") for word in words):
+            if any(word in {"posthouse", "posthouse.platform.cli"} or word.endswith("/posthouse") for word in words):
                 return bool(one.environ().get("POSTHOUSE_DATA", str(settings.data)) == str(settings.data))
         except psutil.Error:
             continue

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from posthouse.platform import clock, logs
 from posthouse.platform.app import create_core
-from posthouse.platform.cli import Command
+from posthouse.platform.cli import Command, main
 from posthouse.platform.embedded.places import CannotStart
 from posthouse.platform.errors import AppError
+from posthouse.platform.nursery import Nursery, open_nursery
 from posthouse.platform.settings import Settings
 from posthouse.webui.demo import program
 from posthouse.webui.demo.accounts import open_accounts
@@ -36,8 +37,8 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.called())
     try:
-        with _folder(settings) as folder:
-            return _perform(settle(settings, folder, stripe_port=free_port()), arguments, end)
+        with open_nursery(main) as nursery, _folder(settings) as folder:
+            return _perform(settle(settings, folder, stripe_port=free_port()), arguments, end, nursery)
     except (CannotStart, DemoFailed, AppError) as problem:
         _say(f"posthouse: {problem}")
         return 1
@@ -58,7 +59,7 @@ class _End:
             raise KeyboardInterrupt
 
 
-def _perform(settings: Settings, arguments: argparse.Namespace, end: _End) -> int:
+def _perform(settings: Settings, arguments: argparse.Namespace, end: _End, nursery: Nursery | None) -> int:
     began = clock.monotonic()
     _say("Starting database and Redis")
     with services(settings) as (ready, running):
@@ -66,7 +67,7 @@ def _perform(settings: Settings, arguments: argparse.Namespace, end: _End) -> in
         with core.app_context():
             company = open_accounts(ready)
             _say("Starting the product, the mailboxes and the stand-in for Stripe")
-            with processes(ready, running):
+            with processes(ready, running, nursery):
                 if not arguments.once:
                     _write(program.opening(ready, company) if arguments.json else program.greeting(ready, company))
                 outcome = play(ready, company, _say)

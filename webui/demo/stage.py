@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from posthouse.platform import clock
 from posthouse.platform.embedded.server import Running
 from posthouse.platform.migrate import migrate
+from posthouse.platform.nursery import Nursery
 from posthouse.platform.secrets import ensure_key_file, load_keyring
 from posthouse.platform.settings import Settings
 from posthouse.platform.up import embedded_services, supervisor
@@ -37,9 +38,9 @@ def services(settings: Settings) -> Iterator[tuple[Settings, list[Running]]]:
 
 
 @contextmanager
-def processes(settings: Settings, running: Sequence[Running]) -> Iterator[None]:
+def processes(settings: Settings, running: Sequence[Running], nursery: Nursery | None) -> Iterator[None]:
     """Keep the product's processes and servers, the simulator and the Stripe double while the block runs; returns when they answer."""
-    kept = supervisor(settings, running)
+    kept = supervisor(settings, running, nursery)
     kept.logs = settings.data / "log"
     kept.keep("simulator", "simulator")
     kept.keep("stripe-double", "stripe-double", "--port", settings.stripe_api.rpartition(":")[2])
