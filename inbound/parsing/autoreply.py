@@ -38,9 +38,17 @@ def is_marked_automatic(letter: Letter) -> bool:
     said = _submitted(letter)
     if said and said != "no":
         return True
-    if letter.get("precedence").strip().lower() in _PRECEDENCE or any(letter.get(name) for name in _MARKS):
+    if _bears_mark(letter):
         return True
     return letter.get("x-auto-response-suppress").strip().lower() == "all" and bool(letter.get("in-reply-to"))
+
+
+def _bears_mark(letter: Letter) -> bool:
+    if letter.get("precedence").strip().lower() in _PRECEDENCE:
+        return True
+    heads = letter.mail.root.heads
+    # Few mails bear any of them: one look at all names spares asking for each.
+    return not heads.keys().isdisjoint(_MARKS) and any(heads.get(name) for name in _MARKS)
 
 
 def _submitted(letter: Letter) -> str:
@@ -49,11 +57,7 @@ def _submitted(letter: Letter) -> str:
 
 def is_auto_reply(letter: Letter) -> bool:
     """Is this an automatic answer to a mail? Ask only when it is neither a report nor a bounce."""
-    if (
-        _submitted(letter).startswith("auto-replied")
-        or letter.get("precedence").strip().lower() in _PRECEDENCE
-        or any(letter.get(name) for name in _MARKS)
-    ):
+    if _submitted(letter).startswith("auto-replied") or _bears_mark(letter):
         return True
     if _is_list_mail(letter):
         return False

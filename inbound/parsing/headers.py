@@ -97,6 +97,8 @@ def decode(data: bytes, charset: str) -> str:
 
 def addresses(value: str) -> list[str]:
     """Every mail address in a text, in order, without duplicates."""
+    if "@" not in value:
+        return []
     found = [match.group(0) for match in _QUOTED_ADDRESS.finditer(value)] if '"@' in value else []
     found += [match.group(0) for match in _ADDRESS.finditer(value)]
     return list(dict.fromkeys(filter(None, map(_trim, found))))

@@ -69,7 +69,7 @@ class Letter:
 
     def get(self, name: str) -> str:
         """A header field of the letter itself."""
-        return self.mail.root.get(name)
+        return self.mail.root.heads.get(name, "")
 
     @property
     def report_type(self) -> str:

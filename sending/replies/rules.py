@@ -4,11 +4,12 @@ from functools import lru_cache
 
 from posthouse.sending.replies.cards import Action, Classification, Stage
 from posthouse.sending.replies.finding import index
-from posthouse.sending.replies.reading import best_status, find_code, find_stage, find_statuses, tidy
+from posthouse.sending.replies.reading import LONGEST_TEXT, best_status, find_code, find_stage, find_statuses, tidy
 from posthouse.sending.replies.rulebook import reasons, status_forms
 
+REMEMBERED = 1024  # answers; their texts are strangers', so this and LONGEST_TEXT bound what is held
 
-@lru_cache(maxsize=4096)
+
 def classify(code: int, enhanced: str | None, text: str, *, stage: str = "", domain_group: str | None = None) -> Classification:
     """Say what a reply means.
 
@@ -17,6 +18,11 @@ def classify(code: int, enhanced: str | None, text: str, *, stage: str = "", dom
     `Stage`); empty when unknown: then the text may tell. `domain_group` names the recipient's mailbox provider, or None.
     Never raises, for any input.
     """
+    return _classify(code, enhanced, text[:LONGEST_TEXT], stage, domain_group)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _classify(code: int, enhanced: str | None, text: str, stage: str, domain_group: str | None) -> Classification:
     status = enhanced or best_status(find_statuses(text))
     reply = code or find_code(text)
     class_ = _class(reply if code else 0, status) or _class(reply, None)
@@ -27,6 +33,11 @@ def classify(code: int, enhanced: str | None, text: str, *, stage: str = "", dom
     facts = reasons()[reason]
     # RFC 5321 4.2.1: a 4yz reply asks for another try, so it is never the last word on an address.
     return Classification(action, status, class_, reason, hard=facts.hard, suppress=facts.suppress and class_ != 4, rule=rule)
+
+
+def forget() -> None:
+    """Forget what was answered before, as a benchmark of the first answer needs."""
+    _classify.cache_clear()
 
 
 def _reason(text: str, status: str, code: int, stage: str, group: str) -> tuple[str, str]:

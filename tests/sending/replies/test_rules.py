@@ -1,5 +1,6 @@
 """The classifier: real-world answers get the right reason, and hard, suppress and action keep apart."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reply_samples import SAMPLES
 
+from posthouse.sending.replies.reading import LONGEST_TEXT
 from posthouse.sending.replies.rulebook import reasons, rules
-from posthouse.sending.replies.rules import classify
+from posthouse.sending.replies.rules import classify, forget
 
 REPLIES = [
     (550, "5.1.1", "The email account that you tried to reach does not exist. p=NoSuchUser", "rcpt", "userunknown"),
@@ -139,3 +141,17 @@ def test_many_servers_wordings_are_understood() -> None:
         if (said := classify(0, None, text, stage=stage)).reason not in right.split("|")
     ]
     assert wrong == []
+
+
+def test_what_is_remembered_of_strangers_is_bounded() -> None:
+    """The same megabytes in ever new words leave next to nothing behind: only what was looked at is remembered."""
+    classify(0, None, "")
+    forget()
+    tracemalloc.start()
+    try:
+        for number in range(50):
+            classify(0, None, f"{number} 550 5.1.1 user unknown " + "x" * 1_000_000)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 50 * (LONGEST_TEXT + 5_000)
