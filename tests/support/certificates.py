@@ -18,10 +18,10 @@ from posthouse.platform import clock
 HOST = "mx.mail.example"
 
 
-def make_certificate(folder: Path, *, serial: int = 1) -> tuple[Path, Path]:
+def make_certificate(folder: Path, *, serial: int = 1, host: str = HOST) -> tuple[Path, Path]:
     """Write certificate and key, over older ones too; returns their files."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = clock.now()
     made = (
         x509.CertificateBuilder()
@@ -31,7 +31,7 @@ def make_certificate(folder: Path, *, serial: int = 1) -> tuple[Path, Path]:
         .serial_number(serial)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     paths = folder / "certificate.pem", folder / "key.pem"

@@ -98,10 +98,10 @@ def brevo() -> Call:
     return Call(request(json.dumps(body).encode(), authorization=_basic("user:pass")), "user:pass", "complained", "spam")
 
 
-def mandrill() -> Call:
-    """A rejection by Mandrill's own list."""
+def mandrill(url: str = URL) -> Call:
+    """A rejection by Mandrill's own list, posted to that address."""
     events = json.dumps([{"event": "reject", "reject": {"reason": "hard-bounce", "email": WHO}, "msg": {"email": WHO}, "ts": NOW}])
-    signature = base64.b64encode(hmac.new(KEY.encode(), f"{URL}mandrill_events{events}".encode(), hashlib.sha1).digest()).decode()
+    signature = base64.b64encode(hmac.new(KEY.encode(), f"{url}mandrill_events{events}".encode(), hashlib.sha1).digest()).decode()
     body = urlencode({"mandrill_events": events}).encode()
     return Call(request(body, "application/x-www-form-urlencoded", x_mandrill_signature=signature), KEY, "rejected", "bounced")
 

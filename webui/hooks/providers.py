@@ -38,11 +38,10 @@ def _answered(provider: str, answer: services.Received) -> Response:
 def _take(found: services.Hook, asked: HookRequest) -> services.Received:
     if len(asked.body) > services.most_bytes(found.provider):
         return services.Received(413, f"the body is larger than {services.most_bytes(found.provider) // 1_000_000} MB")
-    proven = sns.is_proven(asked, found.secret) if found.provider.name == "amazonses" else services.is_proven(found, asked)
-    if not proven:
+    if found.provider.name == "amazonses":
+        return sns.refusal(asked, found.secret) or sns.confirm(asked) or services.keep(found, asked)
+    if not services.is_proven(found, asked):
         return services.Received(403, "the report does not prove that it is the provider's: check secret, signature and clock")
-    if found.provider.name == "amazonses" and sns.confirm(asked):
-        return services.Received(200, "confirmed")
     return services.keep(found, asked)
 
 

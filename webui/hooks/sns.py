@@ -9,6 +9,7 @@ from typing import Any
 
 from posthouse.inbound.providers.amazonses import is_signed, is_sns_address
 from posthouse.inbound.providers.cards import HookRequest
+from posthouse.inbound.providers.services import Received
 from posthouse.inbound.providers.values import Unreadable, as_dict, as_json, seconds, text
 from posthouse.platform import clock
 
@@ -25,33 +26,40 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}))
 
 
-def is_proven(asked: HookRequest, topic: str) -> bool:
-    """Is this a fresh message of the topic (its ARN), signed by Amazon?"""
+# Amazon posts again after 5xx only; 4xx is the end of a message.
+_UNREACHED = Received(503, "Amazon's own host can't be reached now: post it again")
+
+
+def refusal(asked: HookRequest, topic: str) -> Received | None:
+    """Say why this is not proven to be a fresh message of the topic (its ARN), signed by Amazon; None: it is proven."""
+    unproven = Received(403, "the report does not prove that it is the provider's: check topic, signature and clock")
     try:
         envelope = as_dict(as_json(asked.body))
     except Unreadable:
-        return False
+        return unproven
     age = clock.now().timestamp() - seconds(envelope.get("Timestamp"))
     address = text(envelope.get("SigningCertURL"))
     if text(envelope.get("TopicArn")) != topic or not -TOO_OLD_SECONDS < age < TOO_OLD_SECONDS or not is_sns_address(address):
-        return False
+        return unproven
     try:
-        return is_signed(envelope, fetch(address))
+        return None if is_signed(envelope, fetch(address)) else unproven
     except OSError:
-        return False
+        return _UNREACHED
 
 
-def confirm(asked: HookRequest) -> bool:
-    """Confirm a subscription that is asked for by a proven message; False when it asks for none."""
+def confirm(asked: HookRequest) -> Received | None:
+    """Confirm a subscription that is asked for by a proven message; None when it asks for none."""
     envelope = as_dict(as_json(asked.body))
     address = text(envelope.get("SubscribeURL"))
-    if envelope.get("Type") != "SubscriptionConfirmation" or not is_sns_address(address):
-        return False
+    if envelope.get("Type") != "SubscriptionConfirmation":
+        return None
+    if not is_sns_address(address):
+        return Received(400, "the subscription is not to be confirmed at Amazon's own host")
     try:
         _get(address)
     except OSError:
-        return False
-    return True
+        return _UNREACHED
+    return Received(200, "confirmed")
 
 
 @lru_cache(maxsize=8)
