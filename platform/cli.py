@@ -81,14 +81,14 @@ def run() -> NoReturn:
     Every command has stopped what it began by then. Taking the interpreter apart would cost seconds on a busy machine, of
     the ten that a stop may take.
     """
-    _load()
+    load()
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
-def _load() -> None:
+def load() -> None:
     """Load the house without looking for garbage meanwhile, nor ever again in what stays: that is a tenth of the time of a start."""
     from posthouse.platform.rooms import assemble  # noqa: PLC0415 - the rooms import this module for Command
 

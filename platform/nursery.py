@@ -64,13 +64,14 @@ class Child:
 
     def terminate(self) -> None:
         """Ask it to end."""
-        self._signal(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it."""
-        self._signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -137,7 +138,7 @@ def _open(main: Main) -> Nursery | None:
     if (pid := os.fork()) == 0:
         try:
             ours.close()
-            _serve(theirs, master, main)
+            serve(theirs, master, main)
         finally:
             os._exit(0)
     theirs.close()
@@ -147,7 +148,8 @@ def _open(main: Main) -> Nursery | None:
 # --- in the nursery ------------------------------------------------------------------------------------------------
 
 
-def _serve(line: socket.socket, master: int, main: Main) -> None:
+def serve(line: socket.socket, master: int, main: Main) -> None:
+    """Be the nursery of process `master`, this one's parent, until `line` to it is closed or it ends. The house is to be loaded before."""
     os.setsid()  # Ctrl-C reaches the master alone, which then ends all in order
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 
+import births
 import psutil
 import pytest
 from product import until
@@ -16,13 +15,8 @@ from posthouse.platform.settings import as_environment, environment
 
 @pytest.fixture
 def worker(app, settings, tmp_path):
-    with (tmp_path / "worker.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "posthouse.platform.cli", "worker", "--queue", "marketing"],
-            env={**environment(), **as_environment(settings)},
-            stdout=log,
-            stderr=log,
-        )
+    given = {**environment(), **as_environment(settings)}
+    process = births.start(["worker", "--queue", "marketing"], given, output=tmp_path / "worker.log")
     yield process
     process.kill()
     process.wait()

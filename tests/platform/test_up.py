@@ -34,7 +34,10 @@ def _child(process, word):
 
 
 def test_up_serves_heals_and_stops_within_ten_seconds(product):
-    process = product.start("up")
+    with (product.folder / "up.log").open("wb") as log:
+        command = [sys.executable, "-m", "posthouse.platform.cli", "up"]
+        process = subprocess.Popen(command, env=product.environment, stdout=log, stderr=log)
+    product.processes.append(process)
     until(lambda: fetch(product.url + "/sign-in"))
     assert "Sign in as operator@" in (product.folder / "up.log").read_text()
     first = _child(process, "scheduler").pid
@@ -48,6 +51,19 @@ def test_up_serves_heals_and_stops_within_ten_seconds(product):
 
 def _embedded(process, name):
     return [one for one in psutil.Process(process.pid).children() if one.name() == name]
+
+
+def test_up_heals_without_its_nursery_too(product):
+    """Who loses the process that others are forked from starts them by their command lines; nobody who works is disturbed."""
+    process = product.start("up")
+    until(lambda: fetch(product.url + "/sign-in"))
+    web, scheduler = _child(process, "web"), _child(process, "scheduler")
+    _child(process, "nursery").kill()
+    scheduler.kill()
+    until(lambda: (found := _child(process, "scheduler")) is not None and found.pid != scheduler.pid)
+    assert "posthouse.platform.cli" in _child(process, "scheduler").cmdline()
+    assert _child(process, "web").pid == web.pid
+    assert '"nursery.gone"' in (product.folder / "up.log").read_text()
 
 
 def test_up_that_is_killed_leaves_nobody_behind(product):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import smtplib
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import births
 from product import free_port, until
 
+from posthouse.platform.nursery import Child
 from posthouse.platform.settings import Settings, environment
 
 
@@ -31,16 +31,11 @@ class MailProcess:
             "POSTHOUSE_MAIL_DOMAIN": "mail.example",
             **more,
         }
-        self.running: subprocess.Popen[bytes] | None = None
+        self.running: Child | None = None
 
     def start(self, **changed: str) -> None:
         """Start it, with changed settings if any are given; returns when it answers."""
-        self.running = subprocess.Popen(
-            [sys.executable, "-m", "posthouse.platform.cli", self._command],
-            env={**self._environment, **changed},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self.running = births.start([self._command], {**self._environment, **changed})
         until(self._answers, 60)
 
     def _answers(self) -> bool:

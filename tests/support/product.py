@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -14,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import births
+
 from posthouse.platform.embedded import postgres, redis
+from posthouse.platform.nursery import Child
 from posthouse.platform.settings import Settings, environment
 
 PORTS = ("web_port", "inbound_port", "simulator_smtp_port", "simulator_state_port", "simulator_dns_port")
@@ -44,7 +45,7 @@ class Product:
 
     folder: Path
     ports: dict[str, int]
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Child] = field(default_factory=list)
     more: dict[str, str] = field(default_factory=dict)  # further settings by their names
 
     @property
@@ -66,8 +67,16 @@ class Product:
             **self.ports,
         )
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str) -> Child:
         """Start a command of the product, its words in a log named after it."""
+        log = self.folder / f"{command[0]}.log"
+        log.write_bytes(b"")
+        self.processes.append(births.start(command, self.environment, output=log))
+        return self.processes[-1]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of every command: the settings by their names."""
         given = {f"POSTHOUSE_{name.upper()}": str(port) for name, port in self.ports.items()}
         given |= {
             "POSTHOUSE_DATA": str(self.folder / "data"),
@@ -78,16 +87,7 @@ class Product:
             "POSTHOUSE_SIMULATOR_INBOUND": f"127.0.0.1:{self.ports['inbound_port']}",
             "POSTHOUSE_SIMULATOR_WEB": f"127.0.0.1:{self.ports['web_port']}",
         }
-        given |= self.more
-        with (self.folder / f"{command[0]}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "posthouse.platform.cli", *command],
-                env={**environment(), **given},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self.processes.append(process)
-        return process
+        return {**environment(), **given, **self.more}
 
     def state(self) -> dict[str, Any] | None:
         """Return what the simulator counted, None while it does not answer."""

@@ -6,8 +6,6 @@ import http.client
 import json
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import births
 from product import fetch, free_port, until
 
+from posthouse.platform.nursery import Child
 from posthouse.platform.settings import Settings, as_environment, environment
 
 
@@ -43,7 +43,7 @@ class Served:
 
     settings: Settings
     log: Path
-    process: subprocess.Popen[bytes]
+    process: Child
     hosts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,10 +96,7 @@ def serving(settings: Settings, folder: Path, **more: Any) -> Iterator[Served]:
         "PYTHONSAFEPATH": "1",
     }
     log = folder / "web.log"
-    with log.open("wb") as words:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "posthouse.platform.cli", "web"], env={**environment(), **given}, stdout=words, stderr=subprocess.STDOUT
-        )
+    process = births.start(["web"], {**environment(), **given}, output=log)
     try:
         until(lambda: fetch(served.public_url + "/health/live") or _dead(process, log))
         yield Served(served, log, process)
@@ -108,7 +105,7 @@ def serving(settings: Settings, folder: Path, **more: Any) -> Iterator[Served]:
         process.wait(20)
 
 
-def _dead(process: subprocess.Popen[bytes], log: Path) -> bool:
+def _dead(process: Child, log: Path) -> bool:
     assert process.poll() is None, log.read_text()
     return False
 

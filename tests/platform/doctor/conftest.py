@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import births
 import psycopg
 import pytest
 from nameserver import name_server
@@ -80,22 +80,18 @@ Doctor = Callable[..., tuple[int, list[dict[str, Any]]]]
 
 
 @pytest.fixture
-def doctor() -> Doctor:
+def doctor(tmp_path: Path) -> Doctor:
     """Run `posthouse doctor --json` as a person does; gives the exit status and the findings."""
+
+    numbers = itertools.count()
 
     def run(settings: Settings, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
         given = {f"POSTHOUSE_{name.upper()}": str(value) for name, value in vars(settings).items() if value != getattr(Settings(), name)}
-        done = subprocess.run(
-            [sys.executable, "-m", "posthouse.platform.cli", "doctor", "--json", *arguments],
-            env={**environment(), **given},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=90,
-        )
-        assert done.stdout, done.stderr
-        report = json.loads(done.stdout)
-        assert report["ok"] == (done.returncode == 0)
-        return done.returncode, report["findings"]
+        said, errors = (tmp_path / f"doctor-{next(numbers)}.{kind}" for kind in ("json", "errors"))
+        status = births.start(["doctor", "--json", *arguments], {**environment(), **given}, output=said, errors=errors).wait(90)
+        assert said.read_text(), errors.read_text()
+        report = json.loads(said.read_text())
+        assert report["ok"] == (status == 0)
+        return status, report["findings"]
 
     return run
