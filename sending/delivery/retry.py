@@ -17,10 +17,14 @@ HINT_MOST_SECONDS = 21_600
 # A share by which a gap varies, so that a million deferrals don't come back in the same second.
 SPREAD = 0.2
 
-_HINT = re.compile(
-    r"(?:try|retry|again|wait|come back|resend)\D{0,40}?(\d{1,6})\s*(second|sec|minute|min|hour|hr|s|m|h)?s?\b",
-    re.IGNORECASE,
-)
+# Servers that always ask for the same few seconds are believed so often; then the gaps grow all the same.
+HINTS_BELIEVED = 4
+
+_ASKS = r"(?:try|retry|again|wait|come back|resend)"
+_HINT = re.compile(_ASKS + r"\D{0,40}?(\d{1,6})\s*(second|sec|minute|min|hour|hr|s|m|h)s?\b", re.IGNORECASE)
+# A figure without a unit may be anything: part of an address, of a session's name, of a footnote.
+_BARE = re.compile(_ASKS + r"\s+(?:in|after)\s+(\d{1,6})(?![\d:.-]*[\w:-])", re.IGNORECASE)
+_CLOCK = re.compile(_ASKS + r"\D{0,40}?(\d{1,2}):(\d{2}):(\d{2})\b", re.IGNORECASE)
 _GREYLIST = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 GREYLIST_SECONDS = 330  # just above the five minutes that most grey-listing servers ask for
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
@@ -42,12 +46,20 @@ class GiveUp:
 
 
 def hint_seconds(text: str) -> int | None:
-    """Read "try again in N seconds" (or minutes, hours) from a reply; None where it gives no figure. Bounded."""
-    found = _HINT.search(text)
-    if found is None:
+    """Read "try again in N seconds" (or minutes, hours, or 00:05:00) from a reply; None where it gives no figure. Bounded."""
+    asked = _asked_seconds(text)
+    if asked is None:
         return GREYLIST_SECONDS if _GREYLIST.search(text) else None
-    unit = (found.group(2) or "s")[0].lower()
-    return max(HINT_LEAST_SECONDS, min(HINT_MOST_SECONDS, int(found.group(1)) * _UNITS[unit]))
+    return max(HINT_LEAST_SECONDS, min(HINT_MOST_SECONDS, asked))
+
+
+def _asked_seconds(text: str) -> int | None:
+    if found := _CLOCK.search(text):
+        hours, minutes, seconds = map(int, found.groups())
+        return hours * 3_600 + minutes * 60 + seconds
+    if found := _HINT.search(text):
+        return int(found.group(1)) * _UNITS[found.group(2)[0].lower()]
+    return int(found.group(1)) if (found := _BARE.search(text)) else None
 
 
 def gap_seconds(deferrals: int, message_id: int) -> float:
@@ -60,7 +72,8 @@ def gap_seconds(deferrals: int, message_id: int) -> float:
 def decide(*, now: datetime, deferrals: int, message_id: int, text: str, expires_at: datetime) -> Again | GiveUp:
     """Decide on a message that was deferred for the `deferrals`-th time (this one included)."""
     hint = hint_seconds(text)
-    gap = float(hint) if hint is not None else gap_seconds(deferrals, message_id)
+    grown = gap_seconds(deferrals, message_id)
+    gap = grown if hint is None else float(hint) if deferrals <= HINTS_BELIEVED else max(hint, grown)
     at = now + timedelta(seconds=gap)
     if at < expires_at:
         return Again(at, "the server asked for it" if hint is not None else "growing gaps")

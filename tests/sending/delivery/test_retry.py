@@ -21,6 +21,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
         ("try again in 1 second", retry.HINT_LEAST_SECONDS),
         ("try again in 99999 hours", retry.HINT_MOST_SECONDS),
         ("Recipient address rejected: Greylisted", retry.GREYLIST_SECONDS),
+        ("4.7.1 Greylisting in action, please come back in 00:04:59", 299),
+        ("retry after 120", 120),
+        ("4.7.0 Try again later, closing connection. (EHLO) 98-20020a05600c", None),
+        ("Please try again later. See RFC 5321 or 192.0.2.1", None),
+        ("try again later [3]", None),
         ("mailbox full", None),
         ("try again later", None),
         ("", None),
@@ -59,6 +64,19 @@ def test_a_message_is_tried_until_its_horizon_is_reached():
         now, tries = decision.at, tries + 1
     assert 12 <= tries <= 25
     assert now > end - timedelta(hours=1)
+
+
+def test_a_server_that_always_asks_for_soon_is_not_asked_for_ever():
+    """Who says "in 5 seconds" each time gets a few tries soon, then growing gaps: 72 hours of them would be 50,000 tries."""
+    at, tries = NOW, 0
+    while isinstance(
+        again := retry.decide(
+            now=at, deferrals=tries + 1, message_id=1, text="try again in 5 seconds", expires_at=NOW + retry.MARKETING_HORIZON
+        ),
+        retry.Again,
+    ):
+        at, tries = again.at, tries + 1
+    assert tries < 40
 
 
 def test_a_route_rests_longer_each_time():
