@@ -142,16 +142,24 @@ def create(folder: Path, tenant_id: int, lease_id: int, until: int, *, reseller_
     """Make, lock and only then name a lease's journal. `until` in seconds since 1970. Raises: JournalFailed."""
     hidden = folder / f".{secrets.token_hex(8)}"
     path = folder / f"{tenant_id}-{lease_id}"
+    head = f"{Mark.LEASE} {tenant_id} {lease_id} {until} {reseller_id} {hosts.boot()}\n".encode()
     try:
         descriptor = os.open(hidden, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as failure:
+        raise JournalFailed(f"{path}: {failure}") from failure
+    made = Journal(path, descriptor)
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(descriptor, f"{Mark.LEASE} {tenant_id} {lease_id} {until} {reseller_id} {hosts.boot()}\n".encode())
+        if os.write(descriptor, head) != len(head):
+            raise OSError(errno.ENOSPC, "the disk took only a part of the head")
         os.fdatasync(descriptor)
         hidden.rename(path)
         _sync_folder(folder)
     except OSError as failure:
+        hidden.unlink(missing_ok=True)
+        made.remove()
         raise JournalFailed(f"{path}: {failure}") from failure
-    return Journal(path, descriptor)
+    return made
 
 
 def _sync_folder(folder: Path) -> None:

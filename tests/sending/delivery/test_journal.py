@@ -1,6 +1,7 @@
 """A journal says what is certain about each message, after any kill; its lock says whether the holder lives."""
 
 import fcntl
+import errno
 import os
 import subprocess
 import sys
@@ -146,6 +147,30 @@ def test_a_full_disk_is_told_before_the_body_leaves():
     with pytest.raises(JournalFailed):
         journal.Journal(Path("/dev/full"), descriptor).intend(1, 1)
     os.close(descriptor)
+
+
+def _full(tmp_path, monkeypatch, *, takes):
+    """A disk on which each write takes only so many bytes; None: refuses them."""
+    write = os.write
+
+    def scarce(descriptor, data):
+        if takes is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, bytes(data)[:takes])
+
+    monkeypatch.setattr(os, "write", scarce)
+
+
+@pytest.mark.parametrize("takes", [None, 3])
+def test_k24_a_journal_that_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch, takes):
+    """K24: a claim is tried each second while the disk is full: neither open files nor names may pile up, and half a head is no journal."""
+    before = len(os.listdir("/proc/self/fd"))
+    _full(tmp_path, monkeypatch, takes=takes)
+    for lease in range(20):
+        with pytest.raises(JournalFailed):
+            journal.create(tmp_path, 7, lease, 1_000, reseller_id=2)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path):
