@@ -190,10 +190,13 @@ def _claim(scope: Scope, stream: str, place: Place, sharers: int, resting: Colle
     if not taken or pool_id is None:
         return None
     made = _lease(scope, stream, now, place, around.lease_id, pool_id, taken)
-    if grant is None and reserve(scope, lease_id=around.lease_id, wanted=len(taken)).amount < len(taken):
-        made.remove()
-        raise _TooMuch
-    cards = _cards(taken, sharing.routes, groups)
+    try:
+        if grant is None and reserve(scope, lease_id=around.lease_id, wanted=len(taken)).amount < len(taken):
+            raise _TooMuch
+        cards = _cards(taken, sharing.routes, groups)
+    except BaseException:
+        made.remove()  # no COMMIT is on its way
+        raise
     return Claimed(scope=scope, lease_id=around.lease_id, stream=stream, pool_id=pool_id, journal=made, cards=cards)
 
 

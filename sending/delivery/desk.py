@@ -78,6 +78,12 @@ class Consignment:
         self.waiting = self._queues.waiting
         self._look()
 
+    def put_off(self, why: str) -> None:
+        """Have all of it wait for another try, as if a server had asked for that: nothing of it can be made now."""
+        for card in self.claimed.cards:
+            self._note(Mark.DEFERRED, card.id, Reply(0, None, why), COMPOSE)
+        self.release()
+
     def may_go(self, card: Card) -> bool:
         """Whether a body may leave now."""
         return not self.halted_all and (not self.halted or card.campaign_id not in self.halted) and clock.monotonic() < self.work_until
@@ -279,14 +285,14 @@ class RouteFeed:
         """Pass on; see Consignment."""
         self.finished += 1
         owner = self._owner.pop(letter.message_id)
+        owner.finish(letter, verdict, reply, stage)  # what was heard is written down before anything is made of it
         self._gate.heard(owner.group_of(letter.message_id), verdict, reply)
-        owner.finish(letter, verdict, reply, stage)
 
     def lose(self, letter: Letter, why: str) -> None:
         """Pass on; see Consignment."""
         owner = self._owner.pop(letter.message_id)
-        self._gate.heard(owner.group_of(letter.message_id), Verdict.REFUSED, _NOTHING)
         owner.lose(letter, why)
+        self._gate.heard(owner.group_of(letter.message_id), Verdict.REFUSED, _NOTHING)
 
     def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
         """Pass on, and have an idle connection look again."""

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping
 from functools import partial
 
+from posthouse.platform import logs
 from posthouse.sending.delivery import keeping, presence
 from posthouse.sending.delivery.claiming import Place
 from posthouse.sending.delivery.meter import Aside
@@ -42,12 +43,18 @@ class Holding:
     async def keep(self, outlets: Mapping[int, Outlet]) -> None:
         """Every second: hold on to connections, hand back what isn't used, and what the dead of this machine held."""
         while True:
-            await self._aside(self._bury)
-            routes = sorted({way.login.card.id for outlet in outlets.values() for way in outlet.ways if not way.slots.idle})
-            claims = await self._aside(partial(keeping.claims, routes)) if routes else None
-            for outlet in list(outlets.values()):
-                await outlet.tend_slots(claims or {})
+            try:
+                await self._tend(outlets)
+            except Exception as problem:  # without this nothing would be held any more, and nothing sent
+                logs.get().error("lane.holding", exc_info=problem)
             await asyncio.sleep(EVERY_SECONDS)
+
+    async def _tend(self, outlets: Mapping[int, Outlet]) -> None:
+        await self._aside(self._bury)
+        routes = sorted({way.login.card.id for outlet in list(outlets.values()) for way in outlet.ways if not way.slots.idle})
+        claims = await self._aside(partial(keeping.claims, routes)) if routes else None
+        for outlet in list(outlets.values()):
+            await outlet.tend_slots(claims or {})
 
     async def end(self) -> None:
         """Hand all back."""

@@ -38,6 +38,7 @@ SETTLE_AGAIN_SECONDS = 0.5
 HOLD_SECONDS = 5.0  # what may leave only after this isn't kept under lease
 ROUTES_SECONDS = 2.0  # changes of routes are noticed after this
 GC_OBJECTS = 20_000
+NOT_MADE = "The message could not be made. It is tried again later."
 
 T = TypeVar("T")
 # Makes what composes a lease's messages; a text instead of a composer says why a revision can't be sent.
@@ -168,6 +169,10 @@ class LaneWorker:
             logs.get().warning("lane.claim_released", lease=claimed.lease_id, problem=repr(problem))
             consignment.release()
             return
+        except Exception as problem:  # one tenant's key that does not open, say, is no reason to stop sending for all
+            logs.get().error("lane.not_made", lease=claimed.lease_id, tenant=claimed.scope.tenant_id, exc_info=problem)
+            consignment.put_off(NOT_MADE)
+            return
         consignment.equip(made)
         if stopping.asked.is_set() or not outlet.open:  # asked while the lease was made
             consignment.release()
@@ -223,27 +228,37 @@ class LaneWorker:
                 again = True
                 logs.get().warning("lane.settle_again", lease=claimed.lease_id, problem=repr(problem))
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
+            except Exception as problem:  # its journal says all; the sweeper takes it up
+                logs.get().error("lane.not_settled", lease=claimed.lease_id, exc_info=problem)
+                self._close(consignment)
+                claimed.journal.close()
+                return
         if how is Settled.BEFORE and not again:
             # We were given up for lost: what was taken stands as unknown, and may have been sent a second time.
             taken = sum(record.mark is Mark.SENT for record in consignment.records.values())
             logs.get().error("lane.settled_late", lease=claimed.lease_id, taken=taken)
-        self._at_work.discard(consignment)
-        self._tried[claimed.pool_id] += len(consignment.records)
-        self._news.set()
+        self._close(consignment)
         claimed.journal.remove()
+
+    def _close(self, consignment: Consignment) -> None:
+        self._at_work.discard(consignment)
+        self._tried[consignment.claimed.pool_id] += len(consignment.records)
+        self._news.set()
 
     async def _keep(self) -> None:
         """Every second: sync journals, hear of stops, end what is late, take up what the dead left, note how routes do."""
         while True:
             await asyncio.sleep(KEEP_SECONDS)
-            for consignment in list(self._at_work):
-                self._tend(consignment)
             try:
+                for consignment in list(self._at_work):
+                    self._tend(consignment)
                 await self._in_thread(self._keep_tables)
                 for pool_id in list(self._outlets):
                     await self._outlet(pool_id, system("delivery"))
             except sa.exc.SQLAlchemyError as problem:
                 logs.get().warning("lane.keeper", problem=repr(problem))
+            except Exception as problem:  # without it no stop would be heard any more
+                logs.get().error("lane.keeper", exc_info=problem)
 
     def _tend(self, consignment: Consignment) -> None:
         try:

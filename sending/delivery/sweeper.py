@@ -37,10 +37,11 @@ def sweep_folder(folder: Path) -> int:
     taken = 0
     for found in journal.abandoned(folder):
         taken += 1
-        if _settled(found):
-            found.journal.remove()
-        else:
-            found.journal.close()
+        done = False
+        try:
+            done = _settled(found)
+        finally:
+            found.journal.remove() if done else found.journal.close()
     journal.forget_unnamed(folder, older_than=clock.now().timestamp() - UNNAMED_SECONDS)
     return taken
 
@@ -55,6 +56,9 @@ def _settled(found: Abandoned) -> bool:
         how = settle(turns.scope_for(replay.tenant_id, replay.reseller_id), lease_id=replay.lease_id, word=replay.of, by="sweeper")
     except sa.exc.SQLAlchemyError as problem:
         logs.get().warning("sweep.postponed", lease=replay.lease_id, problem=repr(problem))
+        return False
+    except Exception as problem:  # it waits for a person, and keeps none behind it waiting
+        logs.get().error("sweep.failed", tenant=replay.tenant_id, lease=replay.lease_id, exc_info=problem)
         return False
     if how is Settled.INVISIBLE:
         # The holder may have died with its COMMIT on the way: the lease can still appear until then.
@@ -82,9 +86,17 @@ def give_up_lost(scope: Scope) -> int:
             logs.get().error("lease.overdue", tenant=tenant_id, lease=lease_id, host=host)
         else:
             logs.get().error("lease.lost", tenant=tenant_id, lease=lease_id, host=host)
-            settle(turns.scope_for(tenant_id, reseller_id), lease_id=lease_id, word=_nobody_knows, by="lost host")
-            given_up += 1
+            given_up += _gave_up(turns.scope_for(tenant_id, reseller_id), lease_id)
     return given_up
+
+
+def _gave_up(scope: Scope, lease_id: int) -> bool:
+    try:
+        settle(scope, lease_id=lease_id, word=_nobody_knows, by="lost host")
+    except Exception as problem:  # the next one is no worse for it
+        logs.get().error("lease.not_given_up", tenant=scope.tenant_id, lease=lease_id, exc_info=problem)
+        return False
+    return True
 
 
 # What each host last said, and since when (by the monotonic clock) this process has heard nothing newer. A clock that jumps makes no

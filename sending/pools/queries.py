@@ -7,12 +7,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from posthouse.platform import clock
+from posthouse.platform import clock, logs
 from posthouse.platform.app import keyring, settings
 from posthouse.platform.db import session
 from posthouse.platform.errors import missing
 from posthouse.platform.permissions import require
 from posthouse.platform.scope import Reach, Scope
+from posthouse.platform.secrets import DoesNotOpen
 from posthouse.sending.pools import permissions, rules
 from posthouse.sending.pools.choices import usual_pool
 from posthouse.sending.pools.models import Pool, PoolRule, ResellerPool, Route, TenantPool
@@ -220,11 +221,17 @@ def _logins(scope: Scope, pool_id: int) -> list[RouteLogin]:
     query = sa.select(Route.id, Route.username, Route.password_sealed).join(Pool, Pool.id == Route.pool_id)
     query = query.where(Route.pool_id == pool_id, Route.state == "active", Pool.state == "active")
     secrets = {row.id: (row.username, row.password_sealed) for row in session(scope).execute(query)}
-    return [
-        RouteLogin(card, secrets[card.id][0], _unseal(card.id, secrets[card.id][1]))
-        for card in _cards(scope, [pool_id])
-        if card.id in secrets
-    ]
+    found = [_login(card, *secrets[card.id]) for card in _cards(scope, [pool_id]) if card.id in secrets]
+    return [login for login in found if login is not None]
+
+
+def _login(card: RouteCard, username: str, sealed: bytes | None) -> RouteLogin | None:
+    """Open a route's password; one that does not open rests this route, and none of the others."""
+    try:
+        return RouteLogin(card, username, _unseal(card.id, sealed))
+    except DoesNotOpen as problem:
+        logs.get().error("route.password_does_not_open", route=card.id, problem=str(problem))
+        return None
 
 
 def get_pool(scope: Scope, pool_id: int) -> PoolCard:

@@ -1,7 +1,7 @@
 """A journal says what is certain about each message, after any kill; its lock says whether the holder lives."""
 
-import fcntl
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -164,12 +164,12 @@ def _full(tmp_path, monkeypatch, *, takes):
 @pytest.mark.parametrize("takes", [None, 3])
 def test_k24_a_journal_that_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch, takes):
     """K24: a claim is tried each second while the disk is full: neither open files nor names may pile up, and half a head is no journal."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     _full(tmp_path, monkeypatch, takes=takes)
     for lease in range(20):
         with pytest.raises(JournalFailed):
             journal.create(tmp_path, 7, lease, 1_000, reseller_id=2)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,6 +17,7 @@ from posthouse.platform import clock, stopping
 from posthouse.platform.app import bell, create_core
 from posthouse.platform.db import db, session, transaction
 from posthouse.platform.scope import system
+from posthouse.platform.secrets import DoesNotOpen
 from posthouse.sending.campaigns import report
 from posthouse.sending.content.cards import RenderFailed
 from posthouse.sending.delivery import claiming, hosts, journal, sweeper, turns
@@ -81,9 +82,9 @@ class Post:
     def claim(self, place, stream="marketing"):
         return claim(place.scope, stream=stream, place=self.place)
 
-    async def work(self, until, *, stream="marketing", composer=None, seconds=15):
+    async def work(self, until, *, stream="marketing", composer=None, load=None, seconds=15):
         """Work the lane until `until()` holds."""
-        load = lambda claimed: {card.revision_id: composer or Tiny() for card in claimed.cards}  # noqa: E731
+        load = load or (lambda claimed: {card.revision_id: composer or Tiny() for card in claimed.cards})
         worker = LaneWorker(self.app, stream, clock.monotonic() + seconds, load=load)
         task = asyncio.create_task(worker.run())
         end = time.monotonic() + seconds
@@ -331,6 +332,69 @@ def test_a_letter_that_cannot_be_made_fails_alone(post, world):
     assert tuple(row) == ("The subject is empty for this contact.", False)
 
 
+def test_one_tenants_key_that_does_not_open_holds_up_nobody_else(post, world):
+    """What can't be made at all is put off, for longer each time, and the others' mail leaves by the same worker."""
+
+    def load(claimed):
+        if claimed.scope.tenant == world.a1.id:
+            raise DoesNotOpen("sending_domain.dkim_sealed of row 7 does not open")
+        return {card.revision_id: Tiny() for card in claimed.cards}
+
+    async def go():
+        async with Relay() as relay:
+            post.open(relay.port)
+            post.queue(world.a1, 2)
+            post.queue(world.b1, 3)
+            await post.work(lambda: put_off() == 2 and post.states(world.b1) == {"sent": 3}, load=load)
+
+    def put_off():
+        return post.one(world.a1, "SELECT count(*) FROM message WHERE attempts = 1 AND not_before > now() + interval '30 s'")[0]
+
+    asyncio.run(go())
+    row = post.one(world.a1, "SELECT state, reply_text FROM message LIMIT 1")
+    assert (row.state, "dkim" in row.reply_text) == ("queued", False)
+
+
+def test_a_route_whose_password_does_not_open_leaves_the_others_at_work(post, world, settings):
+    """A damaged secret rests that route alone: mail leaves by the pool's other one."""
+
+    async def go():
+        async with Relay() as relay:
+            post.open(relay.port)
+            with transaction(world.operator):
+                pool = session(world.operator).execute(sa.text("SELECT pool_id FROM route")).scalar_one()
+                values = {"host": "127.0.0.1", "port": relay.port, "tls": "none", "username": "u", "password": "p"}
+                pools.add_route(world.operator, pool_id=pool, name="damaged", **values)
+            with psycopg.connect(settings.database_url, autocommit=True) as admin:
+                admin.execute("UPDATE route SET password_sealed = password_sealed || '\\x00' WHERE name = 'damaged'")
+            post.queue(world.a1, 3)
+            await post.work(lambda: post.states(world.a1) == {"sent": 3})
+
+    asyncio.run(go())
+
+
+def test_a_lease_that_cannot_be_settled_is_left_to_the_sweeper_and_harms_no_other(post, world, settings):
+    """A journal that trips the settlement stays, with its lock free; those behind it are settled in the same round."""
+    post.open(1)
+    post.queue(world.a1, 1)
+    first = post.claim(world.a1)
+    post.queue(world.a2, 1)
+    second = post.claim(world.a2)
+    for claimed in (first, second):
+        claimed.journal.intend(claimed.cards[0].id, 1)
+        claimed.journal.record(Mark.SENT, claimed.cards[0].id, Reply(250, "2.0.0", "ok"), "dot")
+    # A code that no column holds, as a damaged disk may write it.
+    first.journal._append(f"O {first.cards[0].id} 99999999999999999999 - dot ok\n")
+    for claimed in (first, second):
+        claimed.journal.close()
+    for _ in range(2):
+        sweeper.sweep_folder(post.place.folder)
+    assert post.states(world.a2) == {"sent": 1}
+    (left,) = journal.abandoned(post.place.folder)
+    left.journal.close()
+    assert left.replay.lease_id == first.lease_id
+
+
 def test_a_relay_that_is_down_costs_nobody_a_message(post, world):
     """Messages go back unsent, the route rests and says why."""
 
@@ -481,4 +545,23 @@ def test_a_claim_whose_commit_failed_lets_go_of_its_journal(post, world, setting
         post.claim(world.a1)
     (left,) = journal.abandoned(post.place.folder)
     left.journal.close()
+    assert post.states(world.a1) == {"queued": 3}
+
+
+_NO_WINDOW = (
+    "CREATE FUNCTION no_window() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the reservation fails'; END $$",
+    "CREATE TRIGGER no_window BEFORE INSERT OR UPDATE ON tenant_quota_window FOR EACH ROW EXECUTE FUNCTION no_window()",
+)
+
+
+def test_a_claim_whose_reservation_fails_lets_go_of_its_journal(post, world, settings):
+    """What fails after the journal was made, within the claim, leaves no open file that nobody could take up."""
+    with psycopg.connect(settings.database_url, autocommit=True) as admin:
+        for statement in _NO_WINDOW:
+            admin.execute(statement)
+    post.open(1)
+    post.queue(world.a1, 3)
+    with pytest.raises(sa.exc.SQLAlchemyError, match="the reservation fails"):
+        post.claim(world.a1)
+    assert [path.name for path in post.place.folder.iterdir() if not path.name.startswith(".")] == ["host-name"]
     assert post.states(world.a1) == {"queued": 3}
