@@ -15,13 +15,15 @@ __all__ = ["Away", "Bell", "Redis", "brisk_client", "client"]
 
 PREFIX = "posthouse:bell:"
 RINGING_SECONDS = 1.0  # a Redis that hangs must not hold whoever has just committed
+LONGEST_WAIT_SECONDS = 2.0
+SILENT_SECONDS = 5.0  # a Redis that answers nothing for so long, be it only that nobody rang, is away
 _KEEP = 8  # rings kept for a bell that nobody hears; more would only wake in vain
 
 
 @lru_cache(maxsize=4)
 def client(url: str) -> Redis:
     """Return this process's connection pool to Redis."""
-    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None, health_check_interval=30)
+    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=SILENT_SECONDS, health_check_interval=30)
 
 
 @lru_cache(maxsize=8)
@@ -47,9 +49,9 @@ class Bell:
             logs.get().warning("bell.not_rung", bell=name, problem=str(problem))
 
     def wait(self, name: str, seconds: float) -> bool:
-        """Wait until the bell rings, at most `seconds`; say whether it rang. Redis away counts as silence and takes the time."""
+        """Wait until the bell rings, at most `seconds` and two of them; say whether it rang. Redis away counts as silence and takes the time."""
         try:
-            rang = client(self.url).blpop([PREFIX + name], timeout=max(seconds, 0.01)) is not None
+            rang = client(self.url).blpop([PREFIX + name], timeout=min(max(seconds, 0.01), LONGEST_WAIT_SECONDS)) is not None
         except RedisError:
             time.sleep(min(seconds, 1.0))
             return False

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from posthouse.platform import clock, logs, stopping
 from posthouse.platform.app import bell, house, running_app
 from posthouse.platform.db import session, transaction
+from posthouse.platform.deadline import at_most
 from posthouse.platform.errors import AppError
 from posthouse.platform.jobs import QUEUE, Job, next_attempt, scope_of
 from posthouse.platform.scope import Scope, system
@@ -36,9 +37,15 @@ _FINISH = sa.text(
     "UPDATE job SET state = :state, finished_at = :finished, run_at = coalesce(:run_at, run_at), last_error = :error,"
     " claimed_by = NULL, claimed_until = NULL WHERE id = :id AND claimed_by = :owner AND state = 'running'"
 )
+# A death or two may be a deploy's. A job that kills one worker after the other comes back ever later, and in the end no more.
+_DEATHS_FREE, _DEATHS_MOST = 3, 20
 _LAPSED = sa.text(
-    "UPDATE job SET state = 'queued', claimed_by = NULL, claimed_until = NULL, run_at = :now,"
-    " last_error = 'the worker died or lost the database while it ran' WHERE state = 'running' AND claimed_until < :now RETURNING queue"
+    f"UPDATE job SET state = CASE WHEN attempts < {_DEATHS_MOST} THEN 'queued' ELSE 'failed' END, claimed_by = NULL, claimed_until = NULL,"
+    f" finished_at = CASE WHEN attempts < {_DEATHS_MOST} THEN NULL ELSE CAST(:now AS timestamptz) END,"
+    " run_at = CAST(:now AS timestamptz) + interval '1 second' *"
+    f" CASE WHEN attempts <= {_DEATHS_FREE} THEN 0 ELSE least(5 * power(4, least(attempts - {_DEATHS_FREE} - 1, 10)), 3600) END,"
+    " last_error = 'the worker died or lost the database while it ran' WHERE state = 'running' AND claimed_until < :now"
+    " RETURNING queue, kind, state"
 )
 
 
@@ -93,7 +100,7 @@ def _run(scope: Scope, job_id: int, kind: str, args: dict[str, Any], owner: str)
         return LookupError(f"no room declares the job {kind}")
     started = time.perf_counter()
     try:
-        with _kept(job_id, owner):
+        with _kept(job_id, owner), at_most(declared.timeout_seconds):
             declared.run(scope, **args)
     except Exception as problem:
         logs.get().warning("job.failed", problem=repr(problem), exc_info=not isinstance(problem, AppError))
@@ -147,6 +154,9 @@ def _record(scope: Scope, job_id: int, owner: str, problem: BaseException | None
 def requeue_lapsed(scope: Scope) -> None:
     """Put jobs back whose worker died; the scheduler does it each second. May be repeated."""
     with transaction(scope):
-        queues = set(session(scope).execute(_LAPSED, {"now": clock.now()}).scalars())
-    for queue in queues:
+        lapsed = session(scope).execute(_LAPSED, {"now": clock.now()}).all()
+    for row in lapsed:
+        if row.state == "failed":
+            logs.get().error("job.given_up", kind=row.kind, problem="it killed its workers")
+    for queue in {row.queue for row in lapsed}:
         bell().ring(queue)

@@ -24,7 +24,7 @@ from posthouse.platform.db import dispose_after_fork
 from posthouse.platform.scope import Scope
 from posthouse.platform.settings import from_environment
 
-GRACE_SECONDS = 75  # RQ ends a shift that has not come back so long after its end
+GRACE_SECONDS = 75  # RQ ends a shift that has not come back so long after its end and its last job's
 RESULT_SECONDS = 60
 _LENGTHS = (0.7, 1.0)  # of a shift's seconds: workers of a queue don't all change shifts at once, so that one of them always works
 
@@ -79,10 +79,10 @@ def offer_shifts(_scope: Scope) -> None:
 def offer(name: str) -> None:
     """Queue one shift. Raises: RedisError."""
     queue = Queue(name, connection=rq_connection(settings().redis_url), serializer=JSONSerializer)
-    seconds = house().shifts[name].seconds
-    queue.enqueue(
-        "posthouse.platform.shifts.work", name, job_timeout=seconds + GRACE_SECONDS, result_ttl=RESULT_SECONDS, failure_ttl=RESULT_SECONDS
-    )
+    # A job may begin in the shift's last moment, and then has its own time.
+    longest = max((job.timeout_seconds for job in house().jobs.values() if job.queue == name), default=0)
+    limit = house().shifts[name].seconds + longest + GRACE_SECONDS
+    queue.enqueue("posthouse.platform.shifts.work", name, job_timeout=limit, result_ttl=RESULT_SECONDS, failure_ttl=RESULT_SECONDS)
 
 
 def work(name: str) -> None:

@@ -8,8 +8,11 @@ import births
 import psutil
 import pytest
 from product import until
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from posthouse.platform import shifts
+from posthouse.platform.app import house
 from posthouse.platform.settings import as_environment, environment
 
 
@@ -76,3 +79,11 @@ def test_a_child_that_was_not_told_of_the_stop_does_not_begin(app, monkeypatch):
     finally:
         signal.signal(signal.SIGTERM, before)
     assert worked == []
+
+
+def test_a_shift_leaves_room_for_the_longest_job_that_begins_in_its_last_moment(app, settings):
+    """RQ would end it in its midst, again and again, although its room declares that it may last so long."""
+    shifts.offer("jobs")
+    (asked,) = Queue("jobs", connection=shifts.rq_connection(settings.redis_url), serializer=JSONSerializer).jobs
+    longest = max(job.timeout_seconds for job in house().jobs.values() if job.queue == "jobs")
+    assert asked.timeout > house().shifts["jobs"].seconds + longest
