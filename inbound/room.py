@@ -29,6 +29,7 @@ ROOM = Room(
         "posthouse.inbound.mailroom.models",
         "posthouse.inbound.providers.models",
         "posthouse.inbound.reports.models",
+        "posthouse.inbound.retention.models",
         "posthouse.inbound.tally.models",
         "posthouse.inbound.threads.models",
     ],

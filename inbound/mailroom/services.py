@@ -16,8 +16,10 @@ from posthouse.inbound.mailroom.models import InboundMail, UnmatchedMail
 from posthouse.inbound.mailroom.rules import Effect, Why, clean, facts_of
 from posthouse.inbound.parsing.cards import Kind, Understood
 from posthouse.inbound.permissions import SORT_UNMATCHED
+from posthouse.inbound.retention.decoding import named_in_mail
+from posthouse.inbound.retention.forgotten import any_forgotten, forgotten_among
 from posthouse.inbound.spool.files import Envelope, fingerprint
-from posthouse.platform import audit, clock, statements
+from posthouse.platform import audit, clock, logs, statements
 from posthouse.platform.db import session
 from posthouse.platform.errors import Invalid, missing
 from posthouse.platform.events import emit
@@ -86,14 +88,33 @@ def _write_effects(scope: Scope, noted: Sequence[tuple[int, Effect]]) -> None:
 
 
 def keep_unmatched(scope: Scope, arrivals: Sequence[Arrival], *, why: Why) -> None:
-    """Keep mail that belongs to nobody known, for the operator to look at; may be repeated."""
-    rows = sorted(({**_values(arrival), "why": why} for arrival in arrivals), key=lambda row: row["fingerprint"])
-    session(scope).execute(insert(UnmatchedMail).on_conflict_do_nothing(index_elements=["fingerprint"]), rows)
+    """Keep mail that belongs to nobody known, for the operator to look at; may be repeated. None that names an erased person."""
+    kept = _without_forgotten(scope, arrivals, encoded=why is not Why.FAILED)
+    rows = sorted(({**_values(arrival), "why": why} for arrival in kept), key=lambda row: row["fingerprint"])
+    if rows:
+        session(scope).execute(insert(UnmatchedMail).on_conflict_do_nothing(index_elements=["fingerprint"]), rows)
+
+
+def _without_forgotten(scope: Scope, arrivals: Sequence[Arrival], *, encoded: bool) -> Sequence[Arrival]:
+    """Leave out what names somebody who was erased. `encoded` False: what a mail says isn't looked at deeper than its plain bytes."""
+    if not any_forgotten(scope):
+        return arrivals
+    named = [_names(arrival, encoded=encoded) for arrival in arrivals]
+    forgotten = forgotten_among(scope, set().union(*named))
+    kept = [arrival for arrival, names in zip(arrivals, named, strict=True) if forgotten.isdisjoint(names)]
+    if len(kept) < len(arrivals):
+        logs.get().info("inbound.names_erased", mails=len(arrivals) - len(kept))
+    return kept
+
+
+def _names(arrival: Arrival, *, encoded: bool) -> set[str]:
+    envelope = arrival.envelope
+    return {*(one.lower() for one in (envelope.sender, *envelope.recipients)), *named_in_mail(arrival.content, encoded=encoded)}
 
 
 def keep_strange(scope: Scope, arrival: Arrival, *, message_id: int) -> None:
     """Keep a copy of a tenant's mail that was not understood for the operator to learn from; may be repeated. Nothing of a forgotten person."""
-    if message_id in forgotten_of(scope, [message_id]):
+    if message_id in forgotten_of(scope, [message_id]) or not _without_forgotten(scope, [arrival], encoded=True):
         return
     values = {**_values(arrival), "why": Why.NOT_UNDERSTOOD, "about_message_id": message_id}
     session(scope).execute(insert(UnmatchedMail).values(values).on_conflict_do_nothing(index_elements=["fingerprint"]))

@@ -17,10 +17,11 @@ from posthouse.inbound.providers.models import ProviderHook
 from posthouse.inbound.providers.queries import PREFIX
 from posthouse.inbound.providers.services import Hook, find_hook, keep_piece
 from posthouse.inbound.providers.values import Unreadable
+from posthouse.inbound.retention.forgotten import blank_file
 from posthouse.platform import clock, ids, logs
 from posthouse.platform.app import settings
 from posthouse.platform.db import transaction
-from posthouse.platform.scope import Scope
+from posthouse.platform.scope import Scope, system
 
 SETTLED_SECONDS = 10.0
 """A file that was changed a moment ago may still be written to."""
@@ -87,7 +88,8 @@ def _take(hook: Hook, path: Path) -> Taken:
         why = str(problem)
     except OSError as problem:
         why = f"it cannot be read: {problem.strerror or problem}"
-    _move_aside(path, "done" if why is None else "refused", why)
+    aside = _move_aside(path, "done" if why is None else "refused", why)
+    blank_file(system("accounting file"), aside)
     return Taken(path.name, new, known, why)
 
 
@@ -103,7 +105,7 @@ def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
             yield unpacked
 
 
-def _move_aside(path: Path, where: str, why: str | None) -> None:
+def _move_aside(path: Path, where: str, why: str | None) -> Path:
     # The name is kept, with a number when one of that name is there: nothing of the operator's is overwritten.
     aside = path.parent / where
     aside.mkdir(exist_ok=True)
@@ -113,3 +115,4 @@ def _move_aside(path: Path, where: str, why: str | None) -> None:
     path.replace(goal)
     if why is not None:
         goal.with_name(goal.name + ".why").write_text(why + "\n", encoding="utf-8")
+    return goal

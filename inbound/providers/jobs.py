@@ -13,6 +13,8 @@ from posthouse.inbound.providers.folders import take_files
 from posthouse.inbound.providers.models import ProviderHook, ProviderReport
 from posthouse.inbound.providers.rules import event_fingerprint, understand
 from posthouse.inbound.providers.services import SORT_REPORT
+from posthouse.inbound.retention.decoding import named_in_post
+from posthouse.inbound.retention.forgotten import any_forgotten, forgotten_among
 from posthouse.inbound.spool.files import Envelope
 from posthouse.inbound.tally.services import TALLY
 from posthouse.platform import clock
@@ -48,7 +50,9 @@ def sort_report(scope: Scope, *, report_id: int) -> None:
         envelope = Envelope("", (event.recipient,), name, "", "hook", received_at)
         mailroom.take(Arrival(envelope, event.hints.encode("utf-8", "replace"), understood, event_fingerprint(name, event)))
     with transaction(scope) as live:
-        live.execute(sa.update(ProviderReport).where(ProviderReport.id == report_id).values(sorted_at=clock.now(), events=len(events)))
+        blank = {"body": b"", "url": ""} if any_forgotten(scope) and forgotten_among(scope, named_in_post(request.body)) else {}
+        values = {"sorted_at": clock.now(), "events": len(events), **blank}
+        live.execute(sa.update(ProviderReport).where(ProviderReport.id == report_id).values(values))
     TALLY.flush(now=True)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from posthouse.inbound.retention.files import done_files
 from posthouse.platform import clock
 from posthouse.platform.app import settings
 from posthouse.platform.db import session, transaction
@@ -19,6 +20,7 @@ RUN_SECONDS = 240.0
 
 _REPORTS = "SELECT id FROM provider_report WHERE received_at < :before AND sorted_at IS NOT NULL ORDER BY received_at LIMIT :step"
 _UNMATCHED = "SELECT id FROM unmatched_mail WHERE received_at < :before ORDER BY received_at LIMIT :step"
+_FORGOTTEN = 'SELECT id FROM forgotten_address WHERE "until" < :before LIMIT :step'
 _MAIL = "SELECT id FROM inbound_mail WHERE tenant_id = :tenant AND id < :before AND effect <> 'answered' ORDER BY id LIMIT :step"
 
 
@@ -34,6 +36,7 @@ def forget_old_mail(scope: Scope) -> None:
         until,
         before=old_mail.date(),
     )
+    _in_steps(scope, f"DELETE FROM forgotten_address WHERE id IN ({_FORGOTTEN})", until, before=now)
     for tenant_id, reseller_id in _tenants(scope, old_mail):
         own = for_tenant(reseller_id=reseller_id, tenant_id=tenant_id, actor=scope.actor, reason="forget old mail")
         statement = f"DELETE FROM inbound_mail WHERE tenant_id = :tenant AND id IN ({_MAIL})"
@@ -61,8 +64,8 @@ def _in_steps(scope: Scope, statement: str, until: float, **values: object) -> N
 
 
 def _forget_files(root: Path, before: datetime) -> None:
-    for path in (*root.glob("*/done/*"), *root.glob("*/refused/*")):
-        if path.is_file() and path.stat().st_mtime < before.timestamp():
+    for path in done_files(root):
+        if path.stat().st_mtime < before.timestamp():
             path.unlink(missing_ok=True)
 
 

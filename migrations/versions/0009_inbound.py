@@ -96,6 +96,15 @@ def upgrade() -> None:
             operator="select, update (said_kind, said_by, said_at)",
         ),
     )
+    # Keyed hashes of erased addresses, which late mail may still name.
+    platform_table(
+        "forgotten_address",
+        sa.Column("mark", sa.LargeBinary, nullable=False),
+        sa.Column("until", _WHEN, nullable=False),
+        unique=[("mark",)],
+        indexes=[Index(('"until"',), name="ix_forgotten_address_until")],
+        grants=Grants(worker="select, insert, update (until), delete"),
+    )
     platform_table(
         "provider_hook",
         sa.Column("provider", sa.Text, nullable=False),
@@ -242,6 +251,7 @@ def downgrade() -> None:
         "provider_report",
         "provider_hook",
         "unmatched_mail",
+        "forgotten_address",
         "answer_forward",
         "reply_thread",
         "inbound_mail",

@@ -11,6 +11,7 @@ PLATFORM = {
     "app_user",
     "delivery_host",
     "domain_claim",
+    "forgotten_address",
     "job",
     "lane_clock",
     "operator_audit",
