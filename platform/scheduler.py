@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from posthouse.platform import clock, logs
 from posthouse.platform.app import bell, house
@@ -28,11 +28,12 @@ TICK_SECONDS = 1.0
 RELAY_AT_ONCE = 500
 TOGETHER = 200  # events in one job, where their handler takes several
 KEEP_RELAYED = timedelta(days=1)
+PATIENCE_SECONDS = 60.0  # a scheduler that never reached the database ends after so long, and says why
 
 
 def run(stop: Callable[[], bool]) -> None:
-    """Tick until `stop()` says so."""
-    reconcile_periodic(system("scheduler.start"))
+    """Tick until `stop()` says so; a database that restarts is waited for. Raises: OperationalError when it was never reached."""
+    _begin(stop, clock.monotonic() + PATIENCE_SECONDS)
     due: dict[str, float] = {}
     while not stop():
         for tick in _ticks():
@@ -40,6 +41,18 @@ def run(stop: Callable[[], bool]) -> None:
                 due[tick.name] = clock.monotonic() + tick.every_seconds
                 _guarded(tick)
         bell().wait(RELAY_BELL, TICK_SECONDS)
+
+
+def _begin(stop: Callable[[], bool], end: float) -> None:
+    while not stop():
+        try:
+            return reconcile_periodic(system("scheduler.start"))
+        except (OperationalError, InterfaceError) as problem:
+            if clock.monotonic() >= end:
+                raise
+            logs.get().warning("scheduler.database_away", problem=str(problem.orig)[:200])
+        bell().wait(RELAY_BELL, TICK_SECONDS)
+    return None
 
 
 def tick_once() -> None:

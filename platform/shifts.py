@@ -6,16 +6,21 @@ let whoever writes to Redis run code). Each worker listens on exactly one RQ que
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import random
 import signal
+import time
 from functools import lru_cache
 
 import redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue, Worker, worker_registration
+from rq.exceptions import StopRequested
+from rq.executions import Execution
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from posthouse.platform import clock, lifeline, logs, stopping
@@ -26,6 +31,10 @@ from posthouse.platform.settings import from_environment
 
 GRACE_SECONDS = 75  # RQ ends a shift that has not come back so long after its end and its last job's
 RESULT_SECONDS = 60
+PATIENCE_SECONDS = 60.0  # a worker that never reached Redis ends after so long, and says why
+AGAIN_SECONDS = 1.0
+LOOK_SECONDS = 0.1
+_UNBORN = "starting"  # what RQ calls a worker that Redis has not heard of
 _LENGTHS = (0.7, 1.0)  # of a shift's seconds: workers of a queue don't all change shifts at once, so that one of them always works
 
 _forked_app: Core | None = None
@@ -44,6 +53,11 @@ class ShiftWorker(Worker):
                 worker_registration.register(self, again)
                 again.execute()
         super().heartbeat(timeout, pipeline)
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        # A lost Redis is no reason to leave the shift at work, which needs it for nothing but bells.
+        with contextlib.suppress(RedisError):
+            super().maintain_heartbeats(job, execution)
 
     def handle_warm_shutdown_request(self) -> None:
         # A child just forked may not hear the signal yet, or be unknown here yet: it looks at the byte before it begins.
@@ -129,9 +143,53 @@ def rq_connection(url: str) -> redis.Redis:
 
 
 def run_worker(app: Core, name: str) -> None:
-    """Be a worker of one queue until a signal ends it."""
+    """Be a worker of one queue until a signal ends it; a Redis that restarts is waited for. Raises: RedisError when it was never reached."""
     prepare(app)
+    began, end = False, clock.monotonic() + PATIENCE_SECONDS
+    with contextlib.suppress(StopRequested):
+        while not _stopped[0]:
+            worker, problem = None, "RQ gave up"
+            try:
+                worker = _worker(app, name)
+                worker.work(logging_level="WARNING")
+            except RedisError as lost:
+                problem = str(lost)
+                if not began and _is_unborn(worker) and clock.monotonic() >= end:
+                    raise
+            if os.getpid() != _parent:
+                os._exit(1)  # a shift's process whose work raised before RQ heeded it
+            began = began or not _is_unborn(worker)
+            if not _stopped[0]:
+                # RQ ends its loop wherever it misses Redis but for the wait for work.
+                logs.get().warning("shifts.worker_again", queue=name, problem=problem[:200])
+                _leave(worker)
+
+
+def _worker(app: Core, name: str) -> ShiftWorker:
     connection = rq_connection(app.extensions["posthouse_settings"].redis_url)
     queue = Queue(name, connection=connection, serializer=JSONSerializer)
-    worker = ShiftWorker([queue], connection=connection, serializer=JSONSerializer, maintenance_interval=60)
-    worker.work(logging_level="WARNING")
+    return ShiftWorker([queue], connection=connection, serializer=JSONSerializer, maintenance_interval=60)
+
+
+def _is_unborn(worker: ShiftWorker | None) -> bool:
+    return worker is None or worker.get_state() == _UNBORN
+
+
+def _leave(worker: ShiftWorker | None) -> None:
+    """Let the shift of a worker that gave up end, and what else it holds; then rest a little."""
+    if worker is not None:
+        with contextlib.suppress(RedisError):
+            worker.unsubscribe()  # type: ignore[no-untyped-call]
+        _end_shift(worker.horse_pid)
+    time.sleep(AGAIN_SECONDS)
+
+
+def _end_shift(child: int) -> None:
+    end = clock.monotonic() + GRACE_SECONDS
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        if child:
+            os.kill(child, signal.SIGTERM)
+            while os.waitpid(child, os.WNOHANG) == (0, 0):
+                if clock.monotonic() > end:
+                    os.kill(child, signal.SIGKILL)
+                time.sleep(LOOK_SECONDS)

@@ -14,13 +14,15 @@ from posthouse.platform.secrets import new_key
 @pytest.fixture(autouse=True)
 def _away(monkeypatch, tmp_path):
     monkeypatch.setattr("posthouse.platform.logs.configure", lambda **_: None)
+    monkeypatch.setattr("posthouse.platform.shifts.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("posthouse.platform.scheduler.PATIENCE_SECONDS", 0.0)
     monkeypatch.setenv("POSTHOUSE_DATABASE_URL", "postgresql://u:hidden@127.0.0.1:1/x")
     monkeypatch.setenv("POSTHOUSE_REDIS_URL", "redis://:hidden@127.0.0.1:1/0")
     monkeypatch.setenv("POSTHOUSE_SECRET_KEYS", new_key())
     monkeypatch.setenv("POSTHOUSE_DATA", str(tmp_path))
 
 
-@pytest.mark.parametrize(("command", "who"), [("first-run", "the database"), ("worker", "Redis")])
+@pytest.mark.parametrize(("command", "who"), [("first-run", "the database"), ("worker", "Redis"), ("scheduler", "the database")])
 def test_a_service_that_is_away_is_told(capsys, command, who):
     assert cli.main([command]) == 1
     told = capsys.readouterr().err
