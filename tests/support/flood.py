@@ -55,7 +55,11 @@ _SEND = sa.text(
 
 @dataclass
 class Flood:
-    """A flooded installation. `fell` counts processes that ended without being killed; `memory` has the inbound processes' ages in seconds and sizes in bytes, life by life."""
+    """A flooded installation. `fell` counts processes that ended without being killed.
+
+    `memory` has the inbound processes' sizes in bytes, life by life, each with the seconds since it listens. Before that it
+    loads its programs: that is no growth under mail, and may last a minute where many want the processors.
+    """
 
     app: Flask
     world: World
@@ -68,6 +72,8 @@ class Flood:
     senders: list[Sender] = field(default_factory=list)
     cpu: dict[str, dict[int, float]] = field(default_factory=lambda: {role: {} for role in COMMANDS})
     seconds: dict[str, float] = field(default_factory=dict)
+    largest: int = 0
+    _listens_since: float | None = None
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -116,6 +122,7 @@ class Flood:
             )
         if role == "inbound":
             self.memory.append([])
+            self._listens_since = None
 
     def pour(self, writer: Writer, count: int, kills: int, *, minutes: float | None = None) -> None:
         """Hand in so many letters; meanwhile kill so often, or for so many minutes where that is shorter, in the first two thirds of them."""
@@ -161,8 +168,14 @@ class Flood:
     def _note(self, role: str, process: psutil.Process) -> None:
         times = process.cpu_times()
         self.cpu[role][process.pid] = times.user + times.system + times.children_user + times.children_system
-        if role == "inbound":
-            self.memory[-1].append((time.time() - process.create_time(), process.memory_info().rss))
+        if role != "inbound":
+            return
+        size = process.memory_info().rss
+        self.largest = max(self.largest, size)
+        if self._listens_since is None and any(line.laddr.port == self.port for line in process.net_connections("tcp")):
+            self._listens_since = time.monotonic()
+        if self._listens_since is not None:
+            self.memory[-1].append((time.monotonic() - self._listens_since, size))
 
     def drain(self, subscriptions_ended: int, seconds: float) -> None:
         """Wait until the spool is empty and the worker has told so many subscriptions of it."""
@@ -202,12 +215,12 @@ class Flood:
         return {role: round(sum(lives.values()), 1) for role, lives in self.cpu.items()}
 
     def growth_mb(self) -> float | None:
-        """By how much an inbound process grew at worst after its first seconds; None when none lived longer."""
+        """By how much an inbound process grew at worst after its first seconds of listening; None when none lived longer."""
         lives = [[size for age, size in life if age > YOUNG_SECONDS] for life in self.memory]
         return round(max((max(life) - life[0]) / 1e6 for life in lives if life), 1) if any(lives) else None
 
     def drift_mb(self) -> float | None:
-        """By how much the inbound process that lived longest was larger in the last quarter of its life than in the second, by the medians.
+        """By how much the inbound process that listened longest was larger in the last quarter of that time than in the second, by the medians.
 
         None when it had no time to get warm.
         """
@@ -219,7 +232,7 @@ class Flood:
 
     def peak_mb(self) -> int:
         """How large an inbound process was at worst."""
-        return round(max(size for life in self.memory for _, size in life) / 1e6)
+        return round(self.largest / 1e6)
 
     def clear_away(self) -> None:
         """End what was started."""
