@@ -104,7 +104,7 @@ def work(name: str) -> None:
     if _parent:
         lifeline.end_with_parent(_parent)
     stopping.heed_signals()
-    if _stopped is not None and _stopped[0]:
+    if _is_stopped():
         return
     app = _app()
     dispose_after_fork(app)
@@ -147,7 +147,7 @@ def run_worker(app: Core, name: str) -> None:
     prepare(app)
     began, end = False, clock.monotonic() + PATIENCE_SECONDS
     with contextlib.suppress(StopRequested):
-        while not _stopped[0]:
+        while not _is_stopped():
             worker, problem = None, "RQ gave up"
             try:
                 worker = _worker(app, name)
@@ -159,10 +159,14 @@ def run_worker(app: Core, name: str) -> None:
             if os.getpid() != _parent:
                 os._exit(1)  # a shift's process whose work raised before RQ heeded it
             began = began or not _is_unborn(worker)
-            if not _stopped[0]:
+            if not _is_stopped():
                 # RQ ends its loop wherever it misses Redis but for the wait for work.
                 logs.get().warning("shifts.worker_again", queue=name, problem=problem[:200])
                 _leave(worker)
+
+
+def _is_stopped() -> bool:
+    return _stopped is not None and _stopped[0] != 0
 
 
 def _worker(app: Core, name: str) -> ShiftWorker:
