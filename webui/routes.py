@@ -15,6 +15,7 @@ from posthouse.webui.edge import assets, brands
 from posthouse.webui.hooks import providers, stripe
 from posthouse.webui.pages import (
     account,
+    allowances,
     answers,
     asking,
     audit,
@@ -96,6 +97,7 @@ def blueprints() -> list[Blueprint]:
         limits,
         mailboxes,
         standings,
+        allowances,
         operator,
         provider_hooks,
         boxes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -31,6 +31,8 @@ from posthouse.tenants.quotas.rules import Period, window_end
 _KNOWN_AFTER = timedelta(minutes=2)
 SAMPLE = 2_000  # of a list's people, from whom the mixture of mailbox providers is taken
 _NEIGHBOURS = sa.text("SELECT o_weight, o_waiting FROM sending_neighbours(:pool, :tenant)")
+# What receivers put off is tried again later; the index of due messages holds the last of them first.
+_LAST_TRY = sa.text("SELECT max(not_before) FROM message WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'queued'")
 _OVER = frozenset({State.STOPPED, State.FINISHED})
 
 
@@ -82,7 +84,18 @@ def forecast_campaign(scope: Scope, campaign_id: int) -> ForecastCard | None:
         routes=walked(routes, tuple(shares), now),
         shares=shares,
     )
-    return _card(waiting, min(per_second, pace_cap(routes, shares)), now, found)
+    done_at = _at_least(found.done_at, _last_try(scope, campaign_id))
+    return _card(waiting, min(per_second, pace_cap(routes, shares)), now, replace(found, done_at=done_at))
+
+
+def _last_try(scope: Scope, campaign_id: int) -> datetime | None:
+    found: datetime | None = session(scope).execute(_LAST_TRY, {"tenant": scope.tenant, "campaign": campaign_id}).scalar()
+    return found
+
+
+def _at_least(done_at: datetime | None, last_try: datetime | None) -> datetime | None:
+    """Nothing is done before what was put off has been tried again; what never ends stays so."""
+    return done_at if done_at is None or last_try is None else max(done_at, last_try)
 
 
 def _at_work(card: CampaignCard, now: datetime) -> bool:

@@ -52,6 +52,12 @@ def state(scope: Scope) -> list[QuotaCard]:
     return [_card(window) for window in sorted(windows, key=lambda window: _ORDER[window.period])]
 
 
+def state_of_reseller(scope: Scope, reseller_id: int) -> list[QuotaCard]:
+    """Return month, day and hour of all of a reseller's tenants together, for the operator who sets them."""
+    require(scope, permissions.READ_OPERATOR)
+    return [_card(window) for window in read_windows(session(scope), Layer.RESELLER, reseller_id, clock.now())]
+
+
 def used_up(scope: Scope) -> QuotaCard | None:
     """Return the tenant's own limit of which nothing is left, the one that lasts longest; None where there is none.
 

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from posthouse.platform.settings import Settings, WrongSetting
+from posthouse.webui.demo.certificate import HOST
 
 MAIL_DOMAIN = "post.example"
-_PORTS = ("web_port", "inbound_port", "simulator_smtp_port", "simulator_state_port", "simulator_dns_port")
+_PORTS = (
+    "web_port", "inbound_port", "submission_port", "submission_tls_port", "simulator_smtp_port", "simulator_state_port", "simulator_dns_port"
+)  # fmt: skip
 
 
 def settle(settings: Settings, folder: Path, *, stripe_port: int) -> Settings:
@@ -31,6 +34,8 @@ def settle(settings: Settings, folder: Path, *, stripe_port: int) -> Settings:
         public_url=f"http://127.0.0.1:{ports['web_port']}",
         mail_domain=MAIL_DOMAIN,
         allow_reserved_domains=True,
+        submission_hostname=HOST,
+        submission_certificate=str(folder / "submission.pem"),
         dns_servers=f"127.0.0.1:{ports['simulator_dns_port']}",
         feedback_sources="127.0.0.1",  # the simulated mailbox providers
         simulator_inbound=f"127.0.0.1:{ports['inbound_port']}",

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from time import sleep
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from posthouse.platform.nursery import Nursery
 from posthouse.platform.secrets import ensure_key_file, load_keyring
 from posthouse.platform.settings import Settings
 from posthouse.platform.up import embedded_services, supervisor
+from posthouse.webui.demo.certificate import write_certificate
 
 _T = TypeVar("_T")
 LOOK_EVERY_SECONDS = 0.2
@@ -32,6 +34,7 @@ class DemoFailed(Exception):
 def services(settings: Settings) -> Iterator[tuple[Settings, list[Running]]]:
     """Run database and Redis, migrated, while the block runs; gives the settings with their addresses, and the servers."""
     ensure_key_file(settings)
+    write_certificate(Path(settings.submission_certificate))
     with embedded_services(settings) as (ready, running):
         migrate(ready.database_url, load_keyring(ready))
         yield ready, running

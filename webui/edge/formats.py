@@ -27,8 +27,10 @@ def number(value: float | None) -> str:
 
 
 def short(value: float | None) -> str:
-    """Write a large number briefly, such as 12K."""
-    return "–" if value is None else format_compact_decimal(value, locale=LOCALE, fraction_digits=1)
+    """Write a large number briefly, such as 120K; below 100,000 in full."""
+    if value is None or value < 100_000:
+        return number(value)
+    return format_compact_decimal(value, locale=LOCALE, fraction_digits=1)
 
 
 def share(part: float | None, whole: float | None) -> str:
@@ -105,6 +107,18 @@ def ago(value: datetime | None) -> Markup:
     return Markup('<time datetime="{}" title="{} ({})">{}</time>').format(value.astimezone(UTC).isoformat(), exact, _utc(value), text)
 
 
+def span(seconds: int) -> str:
+    """Write how often something is done, such as "15 seconds" or "1 day"."""
+    return format_timedelta(timedelta(seconds=seconds), threshold=1, locale=LOCALE)
+
+
+def limit_words(by: str) -> str:
+    """Write what holds mail: a layer's allowance such as `tenant:month`, or another word."""
+    layer, _, period = by.partition(":")
+    whose = {"tenant": "its own", "reseller": "its reseller’s", "operator": "the installation’s"}.get(layer)
+    return f"{whose} allowance for the {period}" if whose and period else words(by).lower()
+
+
 def size(value: int | None) -> str:
     """Write a number of bytes."""
     if value is None:
@@ -165,6 +179,7 @@ FILTERS = {
     "clock_time": clock_time,
     "day": day,
     "fact": fact,
+    "limit_words": limit_words,
     "lines": lines,
     "list_option": list_option,
     "list_pair": list_pair,
@@ -173,6 +188,7 @@ FILTERS = {
     "share": share,
     "short": short,
     "size": size,
+    "span": span,
     "utc_day": utc_day,
     "when": when,
     "word_pair": word_pair,

@@ -33,7 +33,33 @@ def _values() -> dict[str, Any]:
     scope = visit.scope()
     with transaction(scope):
         listed = services.list_keys(scope)
-    return {"keys": listed, "offered": _offered(), "ticked": request.form.getlist("permissions"), "smtp": smtp_card()}
+    return {"keys": listed, "offered": _groups(), "ticked": request.form.getlist("permissions"), "smtp": smtp_card()}
+
+
+# In what order a person looks for them: what most programs need stands first.
+GROUPS = (
+    ("Messages and campaigns", ("messages", "campaigns", "replies")),
+    ("People", ("contacts", "lists", "subscriptions", "fields", "suppressions")),
+    ("Domains and what comes back", ("domains", "inbound", "webhooks")),
+)
+
+
+def _groups() -> list[tuple[str, list[Permission]]]:
+    """Return what may be given away in groups; what belongs to none of them is about the account."""
+    left = _offered()
+    found = []
+    for label, nouns in GROUPS:
+        of_group = sorted(
+            (one for one in left if _noun(one) in nouns),
+            key=lambda one: (nouns.index(_noun(one)), not one.name.endswith(":read"), one.name),
+        )
+        left = [one for one in left if one not in of_group]
+        found.append((label, of_group))
+    return [(label, group) for label, group in [*found, ("The account", left)] if group]
+
+
+def _noun(permission: Permission) -> str:
+    return permission.name.partition(":")[0]
 
 
 def _offered() -> list[Permission]:

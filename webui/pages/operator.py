@@ -5,17 +5,20 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask import Blueprint, flash, redirect, request
+from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
+from posthouse.platform.permissions import holds
 from posthouse.platform.scope import ALL_PERMISSIONS, Reach, Scope
 from posthouse.tenants import permissions
 from posthouse.tenants.accounts import queries as accounts
 from posthouse.tenants.accounts import services
 from posthouse.tenants.accounts.rules import RESELLER_STATES, clean_name
 from posthouse.tenants.people import services as people
+from posthouse.tenants.quotas import permissions as quota_permissions
+from posthouse.tenants.quotas import queries as quotas
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
@@ -35,7 +38,7 @@ def _values() -> dict[str, Any]:
     with transaction(scope):
         found = accounts.list_resellers(scope)
         hosts = {one.id: accounts.host_of_reseller(scope, one.id) for one in found}
-    return {"resellers": found, "hosts": hosts, "states": RESELLER_STATES, "typed": request.form}
+    return {"resellers": found, "hosts": hosts, "typed": request.form}
 
 
 @blueprint.get("/operator/resellers/<pid('rsl'):reseller_id>")
@@ -49,7 +52,14 @@ def reseller_values(reseller_id: int) -> dict[str, Any]:
     """Gather what a reseller's page shows. Raises: Missing."""
     scope = visit.scope()
     with transaction(scope):
-        return {"reseller": accounts.get_reseller(scope, reseller_id), "host": accounts.host_of_reseller(scope, reseller_id)}
+        return {
+            "reseller": accounts.get_reseller(scope, reseller_id),
+            "host": accounts.host_of_reseller(scope, reseller_id),
+            "quota": quotas.state_of_reseller(scope, reseller_id) if holds(scope, quota_permissions.READ_OPERATOR) else [],
+            "may_allow": holds(scope, quota_permissions.SET_ABOVE),
+            "states": RESELLER_STATES,
+            "typed": request.form,
+        }
 
 
 @blueprint.post("/operator/resellers")
@@ -94,7 +104,7 @@ def set_state(reseller_id: int) -> Response:
     with transaction(scope):
         services.set_reseller_state(scope, reseller_id, forms.text("state"))
     flash("The state is changed.", "success")
-    return redirect("/operator/resellers", 303)
+    return redirect(url_for("operator.reseller", reseller_id=reseller_id), 303)
 
 
 @blueprint.post("/operator/resellers/<pid('rsl'):reseller_id>/host")
@@ -107,6 +117,8 @@ def add_host(reseller_id: int) -> Response:
             accounts.get_reseller(scope, reseller_id)
             services.add_web_host(scope, reseller_id, forms.text("host"))
     except AppError as refusal:
-        return form_again("operator/resellers.html", refusal, made=None, **_values())
+        if refusal.kind == "missing":
+            raise
+        return form_again("operator/reseller.html", refusal, **reseller_values(reseller_id))
     flash("The address is in use from now on. Point its DNS here.", "success")
-    return redirect("/operator/resellers", 303)
+    return redirect(url_for("operator.reseller", reseller_id=reseller_id), 303)

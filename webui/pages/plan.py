@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, request
@@ -17,6 +17,7 @@ from posthouse.platform.errors import AppError, Missing
 from posthouse.platform.permissions import holds
 from posthouse.tenants.quotas import permissions as quota_permissions
 from posthouse.tenants.quotas import queries as quotas
+from posthouse.tenants.quotas.queries import UsageCard
 from posthouse.webui.edge import htmx, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page_or_part, part
@@ -55,11 +56,19 @@ def _values() -> dict[str, Any]:
     with transaction(scope):
         return {
             **meters(scope),
-            "days": quotas.usage(scope, period="day", since=clock.now() - timedelta(days=SHOWN_DAYS)),
+            "days": _every_day(quotas.usage(scope, period="day", since=clock.now() - timedelta(days=SHOWN_DAYS)), clock.now()),
             "subscription": queries.find_subscription(scope) if pays else None,
             "offered": plans.list_offered_plans(scope) if pays else [],
             "pays": pays,
         }
+
+
+def _every_day(used: list[UsageCard], now: datetime) -> list[UsageCard]:
+    """Return a card for each of the days that are shown, today last; days without a message have none."""
+    by_day = {card.starts_at.astimezone(UTC).date(): card.used for card in used}
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [today - timedelta(days=back) for back in reversed(range(SHOWN_DAYS))]
+    return [UsageCard("day", day, by_day.get(day.date(), 0)) for day in days]
 
 
 @blueprint.get("/plan/invoices")

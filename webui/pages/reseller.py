@@ -25,9 +25,11 @@ from posthouse.tenants.brand import rules as brand_rules
 from posthouse.tenants.brand import services as brands
 from posthouse.tenants.people import services as people
 from posthouse.tenants.quotas import allowances
+from posthouse.tenants.quotas import queries as quotas
 from posthouse.webui.edge import forms, visit
 from posthouse.webui.edge.access import needs
 from posthouse.webui.edge.rendering import form_again, page
+from posthouse.webui.pages import standing
 from posthouse.webui.pages.overview import lines_values
 
 blueprint = Blueprint("reseller", __name__)
@@ -83,14 +85,18 @@ def tenant_values(tenant_id: int) -> dict[str, Any]:
     with transaction(scope):
         found = accounts.get_tenant(scope, tenant_id)
         granted = pools.list_pools(scope) if holds(scope, pool_permissions.READ) else []
-    return {"tenant": found, "states": TENANT_STATES, "pools": granted, **(_ways(scope, tenant_id) if granted else {"ways": {}})}
-
-
-def _ways(scope: Scope, tenant_id: int) -> dict[str, Any]:
-    """Return by which pool each of the tenant's streams leaves, why, and its plan's name."""
+        line = next((one for one in standing.gather(scope) if one.tenant.id == tenant_id), None)
     inside = for_tenant(
         reseller_id=scope.reseller, tenant_id=tenant_id, actor=scope.actor, reason="looked at by the reseller", request_id=scope.request_id
     )
+    with transaction(inside):
+        quota = quotas.state(inside)
+    ways = _ways(scope, inside) if granted else {"ways": {}}
+    return {"tenant": found, "line": line, "quota": quota, "states": TENANT_STATES, "pools": granted, "typed": request.form, **ways}
+
+
+def _ways(scope: Scope, inside: Scope) -> dict[str, Any]:
+    """Return by which pool each of the tenant's streams leaves, why, and its plan's name."""
     with transaction(inside):
         ways = {stream: choices.usual_pool(inside, stream=stream) for stream in STREAMS}
         plan_id = allowances.plan_of(inside)

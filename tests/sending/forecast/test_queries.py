@@ -12,6 +12,7 @@ from posthouse.platform.db import session, transaction
 from posthouse.platform.errors import Missing
 from posthouse.platform.scope import system
 from posthouse.sending.campaigns import services as campaigns
+from posthouse.sending.campaigns.jobs import expand_campaign
 from posthouse.sending.forecast.queries import forecast_campaign
 from posthouse.sending.pools import paces
 from posthouse.sending.pools import services as pools
@@ -96,6 +97,19 @@ def test_a_pool_that_has_little_to_do_carries_more_than_it_does(at, world, pool)
     at.move(minutes=3)
     _pace(pool, 6, ago=-timedelta(minutes=2))
     assert _forecast(shop, campaign).per_second == 0.1
+
+
+def test_what_receivers_put_off_is_not_done_before_it_is_tried_again(at, world, pool, settings):
+    """Three people at one message a second, one of whom is tried again in twenty minutes."""
+    _pace(pool, 60, ago=timedelta(minutes=2))
+    shop = make_shop(world.a1.scope, name="a1")
+    campaign = shop.campaign()
+    with transaction(shop.scope):
+        campaigns.start(shop.scope, campaign_id=campaign.id)
+    expand_campaign(shop.scope, campaign_id=campaign.id)
+    with psycopg.connect(settings.database_url) as live:
+        live.execute("UPDATE message SET not_before = %s WHERE id = (SELECT max(id) FROM message)", (NOW + timedelta(minutes=20),))
+    assert _forecast(shop, campaign).done_at == NOW + timedelta(minutes=20)
 
 
 def test_an_idle_pool_is_remembered_for_a_week(at, world, pool):

@@ -27,7 +27,7 @@ def _complain(place):
 def test_a_tenant_sees_why_and_what_to_do(core, world, browser):
     """Figures, what it means, what to do, and the limits."""
     browser.sign_in(world.a1.email)
-    assert "well" in browser.get("/sending-health").text
+    assert "Well" in browser.get("/sending-health").text
     _complain(world.a1)
     shown = browser.get("/sending-health").text
     assert "50 complaints of 1,000 messages" in shown
