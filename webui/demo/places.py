@@ -35,6 +35,8 @@ def settle(settings: Settings, folder: Path, *, stripe_port: int) -> Settings:
         mail_domain=MAIL_DOMAIN,
         allow_reserved_domains=True,
         submission_hostname=HOST,
+        submission_public_port=ports["submission_port"],
+        submission_public_tls_port=ports["submission_tls_port"],
         submission_certificate=str(folder / "submission.pem"),
         dns_servers=f"127.0.0.1:{ports['simulator_dns_port']}",
         feedback_sources="127.0.0.1",  # the simulated mailbox providers

@@ -17,6 +17,7 @@ from posthouse.webui.edge.wording import WORDS
 
 LOCALE = "en"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00\Z")
+_SLOT = re.compile(r"\{\{-?\s*([\w.]{1,80})[^{}]{0,200}\}\}")
 # Zero-decimal currencies of ISO 4217 that Stripe takes.
 _WHOLE = frozenset({"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"})
 
@@ -154,6 +155,11 @@ def words(value: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def subject_words(value: str) -> str:
+    """Write a subject so that its personal parts read as what they stand for: `{{ first_name | default: "you" }}` is [first name]."""
+    return _SLOT.sub(lambda slot: f"[{slot[1].rpartition('.')[2].replace('_', ' ')}]", value)
+
+
 def lines(value: str) -> Markup:
     """Keep line breaks of a plain text."""
     return Markup("<br>").join(escape(line) for line in value.split("\n"))
@@ -189,6 +195,7 @@ FILTERS = {
     "short": short,
     "size": size,
     "span": span,
+    "subject_words": subject_words,
     "utc_day": utc_day,
     "when": when,
     "word_pair": word_pair,

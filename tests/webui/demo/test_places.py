@@ -27,3 +27,4 @@ def test_a_taken_port_is_replaced_unless_it_was_chosen(tmp_path):
         made = settle(Settings(), tmp_path, stripe_port=1)
     assert made.public_url == f"http://127.0.0.1:{made.web_port}"
     assert made.simulator_web == f"127.0.0.1:{made.web_port}"
+    assert (made.submission_public_port, made.submission_public_tls_port) == (made.submission_port, made.submission_tls_port)

@@ -98,3 +98,38 @@ def test_facts_of_the_audit_are_readable(see):
     assert formats.fact(["a", "b"]) == "a, b"
     assert formats.fact(None) == formats.fact([]) == "–"
     assert formats.fact("<b>") == "<b>"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("News", "News"),
+        ("{{ contact.first_name | default: 'Hello' }}, it is here", "[first name], it is here"),
+        ("{{-email}} {{ city }}", "[email] [city]"),
+        ("{{ broken", "{{ broken"),
+    ],
+)
+def test_a_subject_s_personal_parts_read_as_what_they_stand_for(written, shown):
+    assert formats.subject_words(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("by", "shown"),
+    [
+        ("tenant:month", "its own allowance for the month"),
+        ("operator:hour", "the installation’s allowance for the hour"),
+        ("slowed", "slowed"),
+    ],
+)
+def test_what_holds_mail_is_named(by, shown):
+    assert formats.limit_words(by) == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(15, "15 seconds"), (60, "1 minute"), (3_600, "1 hour"), (86_400, "1 day")])
+def test_how_often_work_is_done(seconds, shown):
+    assert formats.span(seconds) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(None, "–"), (1_954, "1,954"), (99_999, "99,999"), (1_234_567, "1.2M")])
+def test_only_large_numbers_are_written_briefly(value, shown):
+    assert formats.short(value) == shown

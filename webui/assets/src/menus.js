@@ -16,6 +16,9 @@ document.addEventListener("keydown", (event) => {
   if (document.body.classList.contains("nav-open")) closeNavigation();
 });
 
+// On a low screen the menu scrolls: the page that is open stays in sight.
+document.querySelector('.side nav [aria-current="page"]')?.scrollIntoView({ block: "nearest" });
+
 function toggleNavigation(button) {
   const opened = document.body.classList.toggle("nav-open");
   button.setAttribute("aria-expanded", String(opened));

@@ -86,6 +86,12 @@ for (const [name, on] of [["dragenter", true], ["dragleave", false], ["drop", fa
   document.addEventListener(name, (event) => event.target.closest?.(".dropzone")?.classList.toggle("over", on));
 }
 
+// A choice that needs something of its own says what, beside the field that takes it.
+document.addEventListener("change", (event) => {
+  const told = event.target.dataset?.tells && document.getElementById(event.target.dataset.tells);
+  if (told) told.textContent = event.target.selectedOptions[0]?.dataset.tell ?? "";
+});
+
 // A letter half written is not lost by a wrong click.
 let dirty = false;
 document.addEventListener("input", (event) => {
