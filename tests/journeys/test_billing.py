@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import births
 import pytest
 import sqlalchemy as sa
 from product import until
@@ -67,13 +66,7 @@ class Double:
 @pytest.fixture
 def double(tmp_path: Path) -> Iterator[Double]:
     said = tmp_path / "double.out"
-    with said.open("wb") as words:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "posthouse.platform.cli", "stripe-double", "--port", "0"],
-            stdout=words,
-            stderr=subprocess.STDOUT,
-            env={**environment(), "PYTHONSAFEPATH": "1"},
-        )
+    process = births.start(["stripe-double", "--port", "0"], environment(), output=said)
     yield Double(until(lambda: re.search(r"http://127\.0\.0\.1:\d+", said.read_text()))[0])
     process.send_signal(signal.SIGTERM)
     process.wait(20)

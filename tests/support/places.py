@@ -29,7 +29,6 @@ TENANT = (
     "/contacts/{con}/edit",
     "/domains",
     "/domains/{dom}",
-    "/domains/{dom}/reports",
     "/domains/{dom_pending}",
     "/domains/{dom}/reports",
     "/fields",
