@@ -103,7 +103,11 @@ def facts_of(understood: Understood) -> dict[str, object]:
         ],
         "feedback": None
         if feedback is None
-        else {"kind": _plain(feedback.kind), "source_ip": feedback.source_ip, "reporter": _plain(feedback.reporter or "")},
+        else {
+            "kind": _plain(feedback.kind),
+            "source_ip": None if feedback.source_ip is None else clean(feedback.source_ip, 64),
+            "reporter": _plain(feedback.reporter or ""),
+        },
     }
 
 

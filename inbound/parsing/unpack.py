@@ -12,6 +12,8 @@ RATIO_FREE = 1024 * 1024  # below this many bytes no ratio is asked for
 DEPTH_LIMIT = 2  # a reporter packs twice by mistake (seen from Mimecast), nobody thrice
 STEP = 256 * 1024
 
+# Only these are unpacked step by step: of the others the library unpacks 4 KB at once, however many gigabytes those are.
+_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENTRIES = 20  # members of a zip that are looked at; one may be a report, the rest is what archivers add
 _ADDED = re.compile(r"(?:^|/)(?:__MACOSX|\.DS_Store|Thumbs\.db)", re.IGNORECASE)
 
@@ -76,6 +78,8 @@ def _unzip(data: bytes) -> Unpacked:
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, allowed: int) -> Unpacked:
+    if member.compress_type not in _BOUNDED:
+        return Unpacked(b"", "broken")
     out = bytearray()
     with archive.open(member) as stream:
         # The size that a zip declares is a claim, so it is never asked.

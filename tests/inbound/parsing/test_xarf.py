@@ -7,6 +7,7 @@ import json
 import letters
 import pytest
 
+from posthouse.inbound.mailroom.rules import facts_of
 from posthouse.inbound.parsing.cards import Kind
 from posthouse.inbound.parsing.reading import read
 
@@ -44,3 +45,18 @@ def test_the_older_fields_are_read_too() -> None:
 def test_other_json_does_no_harm(part: str) -> None:
     """Not every JSON is a report, and a broken one is read as far as it goes."""
     assert read(_mail(part, "application/json")).kind in (Kind.UNKNOWN, Kind.COMPLAINT)
+
+
+@pytest.mark.parametrize("source", ["192.0.2.9\x00", "\ud800", "x" * 100_000])
+def test_h4_what_a_report_says_of_its_source_is_fit_to_be_kept(source: str) -> None:
+    """No NUL, which no database keeps, and no megabyte: the complaint itself counts all the same."""
+    facts = {"Version": "3", "ReporterInfo": {"ReporterOrg": "ISP"}, "Report": {**REPORT, "SourceIp": source}}
+    for mail in (
+        _mail(json.dumps(facts), 'application/json; name="xarf.json"'),
+        _mail(
+            f"Report-Type: spam\nSource: {source.encode('utf-8', 'replace').decode()}\n", "text/plain; name=report.txt", "X-XARF: PLAIN\n"
+        ),
+    ):
+        kept = json.dumps(facts_of(read(mail)), ensure_ascii=False)
+        assert "\\u0000" not in kept
+        assert len(kept.encode("utf-8")) < 2_000
