@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
-
 from posthouse.inbound.authentication.services import of_house
 from posthouse.inbound.authentication.sources import of_house as sources_of
 from posthouse.inbound.boxes import services
@@ -14,7 +12,7 @@ from posthouse.inbound.boxes.cards import Visit as VisitOf
 from posthouse.inbound.boxes.rules import GIVEN_UP, low_mark, recipients_of
 from posthouse.inbound.boxes.services import POLL, Claim, Visited
 from posthouse.inbound.boxes.visits import visiting
-from posthouse.inbound.mailroom.sort import Mailroom
+from posthouse.inbound.mailroom.sort import Mailroom, is_away
 from posthouse.inbound.spool.files import Envelope
 from posthouse.inbound.tally.services import TALLY
 from posthouse.platform import clock, logs
@@ -149,9 +147,9 @@ def _sort(progress: _Round, content: bytes) -> None:
     envelope = Envelope("", recipients_of(content), place.host, "", place.protocol, clock.now())
     try:
         progress.mailroom.sort(envelope, content)
-    except (sa.exc.OperationalError, sa.exc.InterfaceError):
-        raise
     except Exception as problem:
+        if is_away(problem):
+            raise
         # A mail that breaks the sorting waits for a person; it holds up nobody behind it.
         logs.get().error("inbound.sorting_failed", box=progress.claim.box_id, exc_info=problem)
         progress.mailroom.give_up(envelope, content)

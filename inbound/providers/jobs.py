@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from posthouse.inbound.learning.reading import active, with_rules
+from posthouse.inbound.learning.rules import Rule
 from posthouse.inbound.mailroom.services import Arrival
-from posthouse.inbound.mailroom.sort import Mailroom
-from posthouse.inbound.providers.cards import HookRequest
+from posthouse.inbound.mailroom.sort import Mailroom, is_away
+from posthouse.inbound.providers.cards import HookRequest, ProviderEvent
 from posthouse.inbound.providers.catalogue import PROVIDERS
 from posthouse.inbound.providers.folders import take_files
 from posthouse.inbound.providers.models import ProviderHook, ProviderReport
@@ -40,20 +43,31 @@ def sort_report(scope: Scope, *, report_id: int) -> None:
         headers = {"svix-id": report.event_key} if report.event_key else {}
         request = HookRequest(report.url, report.content_type, headers, report.body)
         received_at = report.received_at
-    mailroom = Mailroom(Mint(keyring()))
-    events, rules = PROVIDERS[name].read(request), active()
+    mailroom, rules = Mailroom(Mint(keyring())), active()
+    events, failed = PROVIDERS[name].read(request), []
     for event in events:
-        told = understand(name, event)
-        if told is None:
-            continue
-        understood = with_rules(told, b"", rules)
-        envelope = Envelope("", (event.recipient,), name, "", "hook", received_at)
-        mailroom.take(Arrival(envelope, event.hints.encode("utf-8", "replace"), understood, event_fingerprint(name, event)))
+        try:
+            _take(mailroom, name, event, rules, received_at)
+        except Exception as problem:  # the others have their effect, and this one another try
+            if is_away(problem):
+                raise
+            failed.append(problem)
+    TALLY.flush(now=True)
+    if failed:
+        raise failed[0]
     with transaction(scope) as live:
         blank = {"body": b"", "url": ""} if any_forgotten(scope) and forgotten_among(scope, named_in_post(request.body)) else {}
         values = {"sorted_at": clock.now(), "events": len(events), **blank}
         live.execute(sa.update(ProviderReport).where(ProviderReport.id == report_id).values(values))
-    TALLY.flush(now=True)
+
+
+def _take(mailroom: Mailroom, provider: str, event: ProviderEvent, rules: tuple[Rule, ...], received_at: datetime) -> None:
+    told = understand(provider, event)
+    if told is None:
+        return
+    understood = with_rules(told, b"", rules)
+    envelope = Envelope("", (event.recipient,), provider, "", "hook", received_at)
+    mailroom.take(Arrival(envelope, event.hints.encode("utf-8", "replace"), understood, event_fingerprint(provider, event)))
 
 
 JOBS = [Job(SORT_REPORT, sort_report)]

@@ -12,10 +12,13 @@ from desk import Desk
 from flask import current_app
 from letters import DSN
 from mailbox_server import Box, Letter, MailboxServer
+from psycopg.errors import ProgramLimitExceeded
 from token_service import TokenService
 
 from posthouse.inbound.boxes import jobs, queries, services
 from posthouse.inbound.boxes.rules import Draft
+from posthouse.inbound.mailroom import sort
+from posthouse.inbound.parsing.cards import Understood
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import Conflict, Forbidden, Invalid, Missing
@@ -180,6 +183,27 @@ def test_a_mail_that_can_never_be_fetched_holds_nobody_up(desk: Desk, serve: Cal
     _poll(box_id)
     assert (len(desk.mail(desk.world.a1)), len(server.box.letters)) == (1, 1)
     assert "could not be fetched" in _card(desk, box_id).trouble
+
+
+def test_a_mail_past_a_limit_of_the_database_waits_for_a_person(
+    desk: Desk, serve: Callable[..., MailboxServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would never be taken, however often the database is asked: the mailbox goes on behind it."""
+    server = serve(Box(), "imap")
+    sent, mail = _bounce(desk)
+    server.box.put(b"Subject: poison\r\n\r\nx")
+    server.box.put(mail)
+    real = sort.read
+
+    def read(content: bytes, recipients: tuple[str, ...]) -> Understood:
+        if b"poison" in content:
+            raise sa.exc.OperationalError("INSERT", {}, ProgramLimitExceeded("index row size exceeds maximum"))
+        return real(content, recipients)
+
+    monkeypatch.setattr(sort, "read", read)
+    _poll(_add(desk, server), 2)
+    assert desk.marks(sent)[0]  # type: ignore[arg-type]
+    assert desk.unmatched() == [("other", "failed")]
 
 
 def test_due_boxes_are_asked_for_once_and_failing_ones_seldom(desk: Desk, serve: Callable[..., MailboxServer]) -> None:

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 from desk import Desk
 
+from posthouse.inbound.parsing.cards import Understood
 from posthouse.inbound.providers import jobs, queries, services
-from posthouse.inbound.providers.cards import HookRequest
+from posthouse.inbound.providers.cards import HookRequest, ProviderEvent
 from posthouse.platform import clock
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import Forbidden, Invalid, Missing
@@ -88,6 +89,29 @@ def test_other_events_have_their_effect(desk: Desk, hook: services.Hook, event: 
     services.keep(hook, _posted(sent.token, event))
     _sort_all()
     assert [row[1] for row in desk.mail(desk.world.a1)] == [effect]
+
+
+def test_an_event_that_always_fails_holds_up_none_of_its_post(desk: Desk, hook: services.Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others have their effect at once; the post stays unsorted, so that it is tried again."""
+    sent = desk.send(desk.world.a1)
+    entries = [json.loads(_posted(token).body) for token in ("poison", sent.token)]
+    services.keep(hook, hook_calls.request(json.dumps(entries).encode()))
+    real = jobs.understand
+
+    def understand(name: str, event: ProviderEvent) -> Understood | None:
+        if "poison" in event.hints:
+            raise ValueError("poison")
+        return real(name, event)
+
+    monkeypatch.setattr(jobs, "understand", understand)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="poison"):
+            _sort_all()
+    assert desk.marks(sent)[0]
+    assert len(desk.mail(desk.world.a1)) == 1
+    monkeypatch.undo()
+    _sort_all()
+    assert desk.unmatched() == [("bounce", "no-token")]
 
 
 def test_deliveries_and_clicks_leave_no_trace(desk: Desk, hook: services.Hook) -> None:
