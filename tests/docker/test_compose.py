@@ -145,3 +145,41 @@ def test_the_example_names_what_compose_demands():
     demanded = set(re.findall(r"\$\{(\w+):\?", (DOCKER / "compose.yaml").read_text()))
     used = set(re.findall(r"\$\{(\w+)", (DOCKER / "compose.yaml").read_text()))
     assert demanded <= named <= used
+
+
+def test_the_wheel_holds_what_the_rooms_read():
+    """A file that stands beside the code and is left out of the wheel is missed in the container only."""
+    packed = set(re.findall(r'"\*(\.\w+)"', (ROOT / "setup.py").read_text())) | {".py"}
+    left_out = {"assets", "static", "node_modules", "__pycache__"}
+    files = [
+        path for room in (*ROOMS, "migrations") for path in (ROOT / room).rglob("*") if path.is_file() and left_out.isdisjoint(path.parts)
+    ]
+    assert len(files) > 700
+    assert {path.relative_to(ROOT).as_posix() for path in files if path.suffix not in packed} == {"platform/settings.md"}
+
+
+def test_what_is_copied_between_the_stages_is_made_there():
+    """The assets' build writes where the product's stage fetches it; both Python stages are one version, whose interpreter a venv links to."""
+    stages = dict(re.findall(r"(?m)^FROM (\S+) AS (\w+)$", "\n".join(LINES)))
+    assert set(stages.values()) == {"assets", "product"}
+    assert 'join(here, "..", "static", "dist")' in (ROOT / "webui/assets/build.mjs").read_text()
+    assert "COPY --from=assets /src/webui/static webui/static" in LINES
+    assert "WORKDIR /src/webui/assets" in LINES
+    pythons = {image for image in (line.split()[0] for line in _instructions("FROM")) if image.startswith("python")}
+    wanted = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert wanted is not None
+    assert pythons == {f"python:{wanted[1]}-slim"}
+    assert "COPY --from=product /opt/posthouse /opt/posthouse" in LINES
+    assert _instructions("ENV")[0].startswith("PATH=/opt/posthouse/bin:")
+
+
+def test_only_what_is_a_volume_or_in_memory_is_written_to():
+    """With a read-only root the data, and home, are the volume; it belongs to whom the image runs as."""
+    user, home = _instructions("USER")[-1], "/var/lib/posthouse"
+    assert any(
+        f"--uid {user} --home-dir {home}" in line and f"install -d -o posthouse -g posthouse -m 0750 {home}" in line for line in LINES
+    )
+    assert _instructions("VOLUME") == [home]
+    for one in OURS.values():
+        assert one["tmpfs"] == ["/tmp"]
+        assert "user" not in one
