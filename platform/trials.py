@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Finding:
 
 def of_connection(failure: Exception, *, host: str, port: int, usual: str) -> Finding:
     """Explain a failure to find a server or to reach its port; `usual` names the ports at which such servers listen."""
-    words = str(failure)[:300]
+    words = _words(failure)[:300]
     if isinstance(failure, socket.gaierror | UnicodeError):
         return Finding(words, f"There is no server “{host}”. Look for a typing mistake in its name.", "Name")
     if isinstance(failure, TimeoutError):
@@ -47,6 +48,13 @@ def of_connection(failure: Exception, *, host: str, port: int, usual: str) -> Fi
     if isinstance(failure, OSError) and failure.errno == errno.ECONNREFUSED:
         return Finding(words, f"The machine is there, but nothing listens on port {port}. Usual ports: {usual}.", "Port")
     return Finding(words, "The server can't be reached from this machine: look at the network and its firewall.", "Port")
+
+
+def _words(failure: Exception) -> str:
+    """Return what the system said, without its numbers, which mean nothing to a person."""
+    if isinstance(failure, socket.gaierror) or not isinstance(failure, OSError) or not failure.errno:
+        return getattr(failure, "strerror", None) or str(failure)
+    return os.strerror(failure.errno)
 
 
 def of_certificate(failure: ssl.SSLCertVerificationError, *, host: str) -> Finding:

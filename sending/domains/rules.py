@@ -161,9 +161,9 @@ def records(*, domain: str, claim_code: str, selector: str, dkim_record: str, ma
             Kind.DMARC,
             f"_dmarc.{domain}",
             "TXT",
-            "v=DMARC1; p=none",
+            f"v=DMARC1; p=none; rua=mailto:dmarc@{mail_domain}",
             required=False,
-            why="Big receivers ask for it; tighten the policy when all your mail passes.",
+            why="Big receivers ask for it, and report to the address in it who sends in your name. Tighten the policy when all your mail passes.",
         ),
     ]
     if tracking_target:

@@ -67,7 +67,7 @@ def test_a_reseller_sees_its_pools_live(served, page: Page, route):
     """Health only: figures of a pool that others share are the operator's."""
     sign_in(page, served.url, served.world.a.email)
     page.goto(served.url + "/reseller/pools")
-    expect(page.get_by_text("Well", exact=True)).to_be_visible()
+    expect(page.get_by_text("Not used yet", exact=True)).to_be_visible()
     _send(served, route)
     _break(served, route)
     expect(page.get_by_text("after 3 failures")).to_be_visible()

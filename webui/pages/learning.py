@@ -45,7 +45,9 @@ def _form(mail_id: int, typed: Rule | None) -> dict[str, Any]:
         mail = mailroom.get_unmatched(scope, mail_id=mail_id)
     known = mail.outcomes[0] if mail.outcomes else None
     first = Rule(0, known.text[:200] if known else "", "", domain_of(mail.card.author), "bounce", known.reason if known else "", final=True)
-    why = [(one.name, f"{one.name.capitalize()}: {one.says}") for one in reasons().values() if one.name not in ("delivered", "undefined")]
+    why = [
+        (one.name, f"{one.says.removesuffix('.')} ({one.name})") for one in reasons().values() if one.name not in ("delivered", "undefined")
+    ]
     return {
         "mail": mail,
         "typed": typed or first,
