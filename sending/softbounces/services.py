@@ -30,11 +30,10 @@ def note(scope: Scope, message_ids: Sequence[int], *, source: str) -> int:
         .returning(Message.email_norm, Message.id)
     )
     new = session(scope).execute(marked).all()
-    if not new:
-        return 0
-    fresh = {row.email_norm: row.id for row in new}
-    allowed = queries.policy(scope)
-    for email in _with_too_many(scope, list(fresh), allowed):
+    fresh = {row.email_norm: row.id for row in new if row.email_norm}  # who is forgotten has no address any more
+    if not fresh:
+        return len(new)
+    for email in _with_too_many(scope, list(fresh), queries.policy(scope)):
         suppress(scope, email=email, reason="soft_bounce", source=source, message_id=fresh[email])
     return len(new)
 

@@ -65,6 +65,17 @@ def test_what_lies_with_the_sender_does_not_count(desk: Desk, reason: str) -> No
     assert desk.suppressed(desk.world.a1) == []
 
 
+def test_bounces_of_forgotten_people_are_nobodys(desk: Desk) -> None:
+    """They have no address any more, and are not all one person: late bounces are noted, and suppress nobody."""
+    for _ in range(USUAL.bounces + 1):
+        sent = desk.send(desk.world.a1)
+        with transaction(desk.world.a1.scope) as live:
+            live.execute(sa.text("UPDATE message SET recipient = '', email_norm = '' WHERE id = :id"), {"id": sent.id})
+        with transaction(desk.world.a1.scope):
+            assert record_bounce(desk.world.a1.scope, sent.id, FULL, "bounce")
+    assert desk.suppressed(desk.world.a1) == []
+
+
 def test_a_delay_does_not_count(desk: Desk) -> None:
     """It is no bounce: the other server still tries."""
     for _ in range(USUAL.bounces + 1):
