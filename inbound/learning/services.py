@@ -132,7 +132,7 @@ def delete_rule(scope: Scope, *, rule_id: int) -> None:
 def _changes(scope: Scope, others: tuple[Rule, ...], both: tuple[Rule, ...], own: int | None) -> tuple[list[Change], int]:
     until, changes, looked = clock.monotonic() + LOOK_SECONDS, [], 0
     query = sa.select(UnmatchedMail.id, UnmatchedMail.subject, UnmatchedMail.said_kind, UnmatchedMail.raw).order_by(UnmatchedMail.id.desc())
-    for mail in session(scope).execute(query.limit(LOOKED_AT).execution_options(yield_per=50)):
+    for mail in session(scope).execute(query.limit(LOOKED_AT).execution_options(yield_per=1)):
         if clock.monotonic() > until:
             break
         looked += 1

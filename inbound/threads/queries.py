@@ -96,7 +96,8 @@ def get_thread(scope: Scope, *, thread_id: int) -> tuple[ThreadCard, tuple[Answe
     query = sa.select(InboundMail.id, InboundMail.received_at, InboundMail.raw).where(
         InboundMail.tenant_id == scope.tenant, InboundMail.message_id == card.message_id, InboundMail.effect == Effect.ANSWERED
     )
-    mails = session(scope).execute(query.order_by(InboundMail.id.desc()).limit(ANSWERS_SHOWN))
+    # One by one: each may be as large as a mail can be.
+    mails = session(scope).execute(query.order_by(InboundMail.id.desc()).limit(ANSWERS_SHOWN).execution_options(yield_per=1))
     return card, tuple(reversed([AnswerCard(one[0], card.message_id, one[1], read_answer(one[2])) for one in mails]))
 
 

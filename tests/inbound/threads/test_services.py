@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import cast
 
 import letters
@@ -317,3 +319,26 @@ def test_answers_are_not_forwarded_to_ourselves(shop: Shop) -> None:
 def test_no_bytes_break_an_answer(raw: bytes) -> None:
     """Strangers write them."""
     assert read_answer(raw).attachments == 0
+
+
+def test_a_thread_of_large_answers_is_read_one_by_one(desk: Desk) -> None:
+    """Anybody who was written to may answer fifty times with all that a mail can hold: the page must not hold all of it at once."""
+    sent, scope = desk.send(desk.world.a1), desk.world.a1.scope
+    for number in range(20):
+        desk.hand_in(WRITTEN + b"%d" % number, f"r-{sent.token}@mail.example", sender="ann@example.net")
+    with transaction(scope) as live:
+        large = "raw || convert_to(E'\\r\\n' || repeat(md5(id::text), 130000), 'UTF8')"
+        live.execute(sa.text(f"UPDATE inbound_mail SET raw = {large} WHERE message_id = :id"), {"id": sent.id})
+    thread = _threads(scope)[0]
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    before = _peak_bytes()
+    with transaction(scope):
+        _, answers = queries.get_thread(scope, thread_id=thread.id)
+    assert len(answers) == 20
+    assert _peak_bytes() - before < 90_000_000
+
+
+def _peak_bytes() -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found.group(1)) * 1_024
