@@ -41,13 +41,15 @@ def _sort_one(mailroom: Mailroom, mail_id: int) -> None:
         if row is None or row.settled_at is not None:
             return
         envelope = Envelope(row.sender, (row.recipient,) if row.recipient else (), row.peer, "", "again", row.received_at)
-        content, known, key = row.raw, (row.kind, row.rule, row.understood), row.fingerprint
+        content, key, checks = row.raw, row.fingerprint, row.understood.get("checks", [])
+        known = (row.kind, row.rule, row.understood)
     understood = reading.read(content, envelope.recipients)
-    if (understood.kind, understood.rule, facts_of(understood)) == known:
+    facts = {**facts_of(understood), "checks": checks}  # how it proved itself was examined when it came
+    if (understood.kind, understood.rule, facts) == known:
         return
     settled = mailroom.sort_again(envelope, content, key)
     with transaction(scope):
-        values = {"kind": understood.kind, "rule": understood.rule, "understood": facts_of(understood)}
+        values = {"kind": understood.kind, "rule": understood.rule, "understood": facts}
         when = {"settled_at": clock.now()} if settled else {}
         session(scope).execute(sa.update(UnmatchedMail).where(UnmatchedMail.id == mail_id).values(**values, **when))
 

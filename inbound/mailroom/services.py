@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from posthouse.inbound.authentication.cards import Check
 from posthouse.inbound.events import MailSorted
@@ -121,12 +121,17 @@ def keep_strange(scope: Scope, arrival: Arrival, *, message_id: int) -> None:
 
 
 def keep_anew(scope: Scope, arrival: Arrival) -> int | None:
-    """Write down what a kept mail is by now, where it changed nothing yet; None when it did, and then nothing is to be done."""
+    """Write down what a kept mail is by now, where it changed nothing yet; None when it did, and then nothing is to be done.
+
+    How it proved itself stays as it was examined when it came.
+    """
     values = _values(arrival)
     mail = sa.update(InboundMail).where(
         InboundMail.tenant_id == scope.tenant, InboundMail.fingerprint == values["fingerprint"], InboundMail.effect == Effect.NONE
     )
-    changed = mail.values({name: values[name] for name in ("kind", "rule", "understood")})
+    checked = sa.func.jsonb_build_object("checks", sa.func.coalesce(InboundMail.understood["checks"], sa.text("'[]'::jsonb")))
+    understood = sa.literal(values["understood"], JSONB).op("||")(checked)
+    changed = mail.values(kind=values["kind"], rule=values["rule"], understood=understood)
     return session(scope).execute(changed.returning(InboundMail.id)).scalar_one_or_none()
 
 

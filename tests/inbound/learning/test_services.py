@@ -77,6 +77,38 @@ def test_a_rule_from_it_sorts_it_again_with_its_effect_once(desk: Desk) -> None:
     assert len(desk.suppressed(desk.world.a1)) == 2
 
 
+_CHECKED = "understood || jsonb_build_object('checks', jsonb_build_array(jsonb_build_object('method', 'spf')))"
+
+
+def _checks(desk: Desk, table: str) -> list[tuple[object, ...]]:
+    with transaction(desk.world.a1.scope) as live:
+        return [
+            tuple(row) for row in live.execute(sa.text(f"SELECT rule, understood -> 'checks' -> 0 ->> 'method' FROM {table} ORDER BY id"))
+        ]
+
+
+def test_sorting_again_keeps_what_was_checked_and_rewrites_nothing_else(desk: Desk) -> None:
+    """Authentication was examined when the mail came; a mail that the rule does not concern stays as it is."""
+    first = desk.send(desk.world.a1)
+    _strange(desk, first)
+    _strange(desk, desk.send(desk.world.a1, "bob@example.net"), "the owl is asleep")
+    with transaction(desk.world.a1.scope) as live:
+        for table in ("inbound_mail", "unmatched_mail"):
+            live.execute(sa.text(f"UPDATE {table} SET understood = {_CHECKED}"))
+    with transaction(desk.world.operator) as live:
+        before = dict(live.execute(sa.text("SELECT id, xmin::text FROM unmatched_mail")).all())
+    pigeon, owl = sorted(before)
+    rule_id = _make(desk, pigeon)
+    _activate(desk, rule_id)
+    _run_again(rule_id)
+    assert desk.marks(first)[0]
+    for table in ("inbound_mail", "unmatched_mail"):
+        assert [method for _, method in _checks(desk, table)] == ["spf", "spf"]
+    with transaction(desk.world.operator) as live:
+        after = dict(live.execute(sa.text("SELECT id, xmin::text FROM unmatched_mail")).all())
+    assert (after[pigeon] != before[pigeon], after[owl]) == (True, before[owl])
+
+
 def test_mail_that_names_nobody_is_named_but_changes_nothing(desk: Desk) -> None:
     """A rule gives no token: it says what a mail is, never whose."""
     _strange(desk)
