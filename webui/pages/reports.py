@@ -18,7 +18,7 @@ from posthouse.sending.forecast.queries import forecast_campaign
 from posthouse.tenants.lists import queries as lists
 from posthouse.webui.edge import forms, htmx, visit
 from posthouse.webui.edge.access import needs
-from posthouse.webui.edge.rendering import page, page_or_part
+from posthouse.webui.edge.rendering import page_or_part
 
 blueprint = Blueprint("reports", __name__)
 
@@ -40,8 +40,7 @@ def show(campaign_id: int) -> Response:
             "forecast": forecast_campaign(scope, campaign_id),
             "course": course_of(scope, card),
         }
-    live = card.state in RUNNING or figures.in_flight > 0
-    response = page_or_part("campaigns/report.html", "live", live=live, **values)
+    response = page_or_part("campaigns/report.html", "live", live=_moves(card, figures), **values)
     if htmx.is_partial() and card.state is State.FINISHED:
         htmx.toast(response, "The campaign is finished: everybody has got it, or the report says why not.")
     return response
@@ -55,11 +54,17 @@ def recipients(campaign_id: int) -> Response:
     outcome = request.args.get("outcome", "")
     outcome = outcome if outcome in report.NOT_DELIVERED else ""
     with transaction(scope):
+        card, figures = queries.get_campaign(scope, campaign_id), report.get_report(scope, campaign_id)
         found = report.recipients(scope, campaign_id, outcome=outcome, after=forms.cursor("after") or 0, limit=100)
         values: dict[str, Any] = {
-            "campaign": queries.get_campaign(scope, campaign_id),
-            "totals": report.get_report(scope, campaign_id).totals,
+            "campaign": card,
+            "totals": figures.totals,
             "page": found,
             "whys": explain_recipients(scope, found.cards) if holds(scope, permissions.READ_MESSAGES) else {},
         }
-    return page("campaigns/recipients.html", first=not request.args.get("after"), outcome=outcome, **values)
+    return page_or_part("campaigns/recipients.html", "live", live=_moves(card, figures), outcome=outcome, **values)
+
+
+def _moves(card: queries.CampaignCard, figures: report.ReportCard) -> bool:
+    """Say whether something of a campaign may still change by itself within seconds."""
+    return card.state in RUNNING or figures.in_flight > 0

@@ -76,3 +76,22 @@ def test_each_recipient_says_why(core, world, browser):
     assert "<html" not in part
     assert 'hx-trigger="every 5s"' in part
     assert "every 5s" not in browser.get(f"/messages/{ids.encode('msg', messages[1])}").text
+
+
+def test_the_list_follows_a_campaign_only_while_it_runs(core, world, browser):
+    """It asks for itself again, as it stands (same outcome, same page), as a part; once the campaign is over, not any more."""
+    campaign, _ = _mailing(world.a1, _SENT, _BUSY, _FULL)
+    browser.sign_in(world.a1.email)
+    address = f"/campaigns/{ids.encode('cmp', campaign)}/recipients"
+    page = browser.get(f"{address}?outcome=failed").text
+    assert f'hx-get="{address}?outcome=failed" hx-trigger="every 5s"' in page
+    part = browser.get(f"{address}?outcome=failed", headers={"HX-Request": "true"}).text
+    assert part.lstrip().startswith('<section id="live"')
+    assert ("r3@x.test" in part, "<html" in part, "aria-live" in part) == (True, False, False)
+    with transaction(world.a1.scope):
+        live = session(world.a1.scope)
+        live.execute(sa.text("UPDATE message SET state = 'sent', settled_at = :at WHERE state = 'queued'"), {"at": clock.now()})
+        live.execute(sa.text("UPDATE campaign SET state = 'finished', finished_at = :at"), {"at": clock.now()})
+    part = browser.get(address, headers={"HX-Request": "true"}).text
+    assert "hx-get" not in part
+    assert "r2@x.test" in part
