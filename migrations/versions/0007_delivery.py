@@ -502,12 +502,13 @@ def _paces() -> None:
         ),
         callers=("app", "worker"),
     )
-    # Weights and amounts of the other tenants with running campaigns in the pool, without saying who they are.
+    # Weights and amounts of the other tenants with running campaigns in the pool, and which are the reseller's own, without saying who they are.
     lookup_function(
         "sending_neighbours(p_pool bigint, p_tenant bigint)",
-        returns="TABLE (o_weight integer, o_waiting bigint)",
+        returns="TABLE (o_weight integer, o_waiting bigint, o_same boolean)",
         body=(
-            "SELECT l.weight, greatest(0, w.waiting)::bigint FROM lane_tenant l CROSS JOIN LATERAL ("
+            "SELECT l.weight, greatest(0, w.waiting)::bigint,"
+            " coalesce(l.for_reseller_id = nullif(current_setting('posthouse.reseller_id', true), '')::bigint, false) FROM lane_tenant l CROSS JOIN LATERAL ("
             " SELECT sum(CASE WHEN n.kind = 'recipients' THEN n.count"
             " WHEN n.kind IN ('sent', 'failed', 'suppressed', 'expired', 'cancelled', 'unknown') THEN -n.count ELSE 0 END) AS waiting"
             " FROM campaign c JOIN campaign_count n ON n.tenant_id = c.tenant_id AND n.campaign_id = c.id AND n.facet = 'total'"

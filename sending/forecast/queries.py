@@ -19,10 +19,10 @@ from posthouse.sending.campaigns import report
 from posthouse.sending.campaigns.queries import CampaignCard, get_campaign
 from posthouse.sending.campaigns.rules import RUNNING, State
 from posthouse.sending.delivery.holds import LaneCard, lane_of
-from posthouse.sending.forecast.ceilings import pace_cap, walked
+from posthouse.sending.forecast.exits import Way, by_provider, neighbours_of, parts_of, routes_by_pool, way
 from posthouse.sending.forecast.meters import Calendar
-from posthouse.sending.forecast.routes import STREAM, pace_of, pool_of, routes_of
-from posthouse.sending.forecast.rules import EVERYBODY, PROVIDER, Forecast, Limit, Neighbour, forecast
+from posthouse.sending.forecast.routes import STREAM
+from posthouse.sending.forecast.rules import PROVIDER, Forecast, Limit, forecast
 from posthouse.sending.mailboxes.queries import groups_of
 from posthouse.tenants.lists.queries import count_subscribed, sample_domains
 from posthouse.tenants.quotas import queries as quotas
@@ -30,7 +30,6 @@ from posthouse.tenants.quotas.rules import Period, window_end
 
 _KNOWN_AFTER = timedelta(minutes=2)
 SAMPLE = 2_000  # of a list's people, from whom the mixture of mailbox providers is taken
-_NEIGHBOURS = sa.text("SELECT o_weight, o_waiting FROM sending_neighbours(:pool, :tenant)")
 # What receivers put off is tried again later; the index of due messages holds the last of them first.
 _LAST_TRY = sa.text("SELECT max(not_before) FROM message WHERE tenant_id = :tenant AND campaign_id = :campaign AND state = 'queued'")
 _OVER = frozenset({State.STOPPED, State.FINISHED})
@@ -47,45 +46,36 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastCard:
-    """`done_at` None: no end within 400 days, a limit allows too little. `per_second` is what the pool carries for all its tenants."""
+    """`done_at` None: no end within 400 days, a limit allows too little. `per_second` is what its pools carry for all their tenants.
+
+    `late`: of so few it is not certain whether they miss the window before the last wait; all the others have left when that wait begins.
+    """
 
     waiting: int
     per_second: float
     done_at: datetime | None
     seconds: int | None
     waits: tuple[Wait, ...]
+    late: int
 
 
 def forecast_campaign(scope: Scope, campaign_id: int) -> ForecastCard | None:
     """Forecast a draft or a running campaign; None where there is nothing to forecast: it is over, has no list or nobody waits, or the
-    pool's pace isn't known yet (it is a minute after the first mail ever). Raises: Missing.
+    pace of one of its pools isn't known yet (it is a minute after the first mail ever). Raises: Missing.
     """
     require(scope, permissions.READ_CAMPAIGNS)
     card = get_campaign(scope, campaign_id)
     waiting = _waiting(scope, campaign_id, State(card.state), card.list_id)
-    pool_id = pool_of(scope, card.pool_id)
-    if not waiting or pool_id is None:
+    if not waiting:
         return None
-    now = clock.now()
-    neighbours = [Neighbour(row.o_weight, row.o_waiting) for row in session(scope).execute(_NEIGHBOURS, _key(scope, pool_id))]
-    per_second = pace_of(scope, pool_id, busy=bool(neighbours) or _at_work(card, now))
-    if not per_second:
+    now, lane = clock.now(), lane_of(scope, stream=STREAM)
+    ways = _ways(scope, card, waiting, now)
+    if not ways:
         return None
-    lane = lane_of(scope, stream=STREAM)
-    routes = routes_of(scope, pool_id)
-    shares = (_shares(scope, card) if any(route.by_group for route in routes) else {}) or EVERYBODY
-    found = forecast(
-        now=now,
-        waiting=waiting,
-        per_second=per_second,
-        weight=lane.weight,
-        neighbours=neighbours,
-        limits=[*_own_limits(scope, now), *_above(lane, now)],
-        routes=walked(routes, tuple(shares), now),
-        shares=shares,
-    )
-    done_at = _at_least(found.done_at, _last_try(scope, campaign_id))
-    return _card(waiting, min(per_second, pace_cap(routes, shares)), now, replace(found, done_at=done_at))
+    limits = [*_own_limits(scope, now), *_above(lane, now)]
+    found = forecast(now=now, exits=[one.exit for one in ways], weight=lane.weight, limits=limits)
+    found = _not_before(found, _last_try(scope, campaign_id))
+    return _card(waiting, sum(one.per_second for one in ways), now, found)
 
 
 def _last_try(scope: Scope, campaign_id: int) -> datetime | None:
@@ -93,9 +83,25 @@ def _last_try(scope: Scope, campaign_id: int) -> datetime | None:
     return found
 
 
-def _at_least(done_at: datetime | None, last_try: datetime | None) -> datetime | None:
+def _not_before(found: Forecast, last_try: datetime | None) -> Forecast:
     """Nothing is done before what was put off has been tried again; what never ends stays so."""
-    return done_at if done_at is None or last_try is None else max(done_at, last_try)
+    if found.done_at is None or last_try is None or last_try <= found.done_at:
+        return found
+    return replace(found, done_at=last_try, late=0)
+
+
+def _ways(scope: Scope, card: CampaignCard, waiting: int, now: datetime) -> list[Way]:
+    """Return what leaves by each of the campaign's pools; empty where that isn't known of all of them."""
+    parts = parts_of(scope, card.id, _shares(scope, card) if by_provider(scope) else {})
+    routes = routes_by_pool(scope, parts)
+    if len(parts) == 1 and any(route.by_group for found in routes.values() for route in found):
+        parts = parts_of(scope, card.id, _shares(scope, card))
+    at_work, neighbours = _at_work(card, now), neighbours_of(scope, parts)
+    found = [
+        way(scope, part, waiting, others, routes.get(part.pool_id or 0, []), at_work=at_work)
+        for part, others in zip(parts, neighbours, strict=True)
+    ]
+    return [one for one in found if one is not None] if None not in found else []
 
 
 def _at_work(card: CampaignCard, now: datetime) -> bool:
@@ -109,10 +115,6 @@ def _waiting(scope: Scope, campaign_id: int, state: State, list_id: int | None) 
     if state is State.DRAFT:
         return count_subscribed(scope).get(list_id, 0)
     return report.get_report(scope, campaign_id).waiting
-
-
-def _key(scope: Scope, pool_id: int) -> dict[str, int]:
-    return {"pool": pool_id, "tenant": scope.tenant}
 
 
 def _shares(scope: Scope, card: CampaignCard) -> dict[str, float]:
@@ -160,4 +162,5 @@ def _card(waiting: int, per_second: float, now: datetime, found: Forecast) -> Fo
         done_at=found.done_at,
         seconds=None if found.done_at is None else round((found.done_at - now).total_seconds()),
         waits=tuple(Wait(*one) for one in found.waits),
+        late=found.late,
     )

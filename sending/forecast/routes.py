@@ -1,4 +1,4 @@
-"""Reads by which pool a campaign leaves, and what its routes may do and have done."""
+"""Reads what a pool's routes may do and have done, and what it carries."""
 
 from __future__ import annotations
 
@@ -11,20 +11,12 @@ from posthouse.platform import clock
 from posthouse.platform.db import session
 from posthouse.platform.scope import Scope
 from posthouse.sending.forecast.ceilings import Day, RouteFacts, Spent
-from posthouse.sending.pools.queries import offered, pool_of_tenant
 from posthouse.sending.rates.rules import Limits
 from posthouse.sending.warmup.rules import Stage
 
 STREAM = "marketing"
 _PACE = sa.text("SELECT sending_pool_pace(:pool, :at, :busy)")
 _ROUTES = sa.text("SELECT o_stages, o_limits, o_spent, o_days FROM sending_pool_routes(:pool, :at)")
-
-
-def pool_of(scope: Scope, chosen: int | None) -> int | None:
-    """Return the pool that was chosen for the campaign as long as it is offered, else the tenant's."""
-    if chosen is not None and chosen in {one.pool_id for one in offered(scope)}:
-        return chosen
-    return pool_of_tenant(scope, stream=STREAM)
 
 
 def routes_of(scope: Scope, pool_id: int) -> list[RouteFacts]:

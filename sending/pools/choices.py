@@ -43,6 +43,12 @@ _OWN = sa.text(
 )
 
 
+_RULES = sa.text(
+    "SELECT r.domain_group, r.pool_id FROM pool_rule r JOIN reseller_pool g ON g.pool_id = r.pool_id AND g.reseller_id = r.reseller_id"
+    " AND g.stream = r.stream WHERE r.reseller_id = :reseller AND r.stream = :stream"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class UsualCard:
     """A tenant's usual pool for a stream, None where there is none, and whose choice it is: one of `BY`, empty without a pool."""
@@ -71,6 +77,12 @@ def pool_of_message(scope: Scope, *, stream: str, campaign_id: int | None, group
     values = {**_values(scope, stream), "campaign": campaign_id, "group": group}
     own: int | None = session(scope).execute(_OWN, values).scalar_one()
     return own if own is not None else usual_pool(scope, stream=stream).pool_id
+
+
+def pools_by_group(scope: Scope, *, stream: str) -> dict[str, int]:
+    """Return the pools by which the mail for some mailbox providers' recipients leaves, unless its campaign has one of its own."""
+    found = session(scope).execute(_RULES, {"reseller": scope.reseller, "stream": stream})
+    return {row.domain_group: row.pool_id for row in found}
 
 
 def list_plan_pools(scope: Scope) -> list[PlanPoolCard]:

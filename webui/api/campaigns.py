@@ -190,7 +190,8 @@ def get_report(campaign_id: int) -> Any:
 def _outlook(card: ForecastCard | None) -> Outlook | None:
     if card is None:
         return None
-    return Outlook(done_at=card.done_at, waits=[Hold(limit=one.limit, since=one.since, until=one.until) for one in card.waits[:MOST_WAITS]])
+    waits = [Hold(limit=one.limit, since=one.since, until=one.until) for one in card.waits[:MOST_WAITS]]
+    return Outlook(done_at=card.done_at, waits=waits, late=card.late)
 
 
 @blueprint.get("/campaigns/<pid('cmp'):campaign_id>/recipients")

@@ -210,6 +210,7 @@ class Outlook(Output):
 
     done_at: datetime | None = Field(description="Null: the limits allow too little for it to end within 400 days.")
     waits: list[Hold] = Field(description="Stretches in which a limit holds everything.")
+    late: int = Field(description="So few may miss the window before the last wait, or not: all the others have left when it begins.")
 
 
 class Report(Output):

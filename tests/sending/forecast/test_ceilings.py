@@ -9,7 +9,7 @@ import pytest
 
 from posthouse.sending.forecast.ceilings import Day, RouteFacts, Spent, pace_cap, walked
 from posthouse.sending.forecast.meters import Calendar
-from posthouse.sending.forecast.rules import Limit, Neighbour, forecast
+from posthouse.sending.forecast.rules import Exit, Limit, Neighbour, forecast
 from posthouse.sending.rates import rules as rates
 from posthouse.sending.rates.rules import Limits
 from posthouse.sending.warmup.rules import Stage, next_stage
@@ -24,9 +24,13 @@ def _route(*, stages=None, spent=(), days=None, groups=None, **limits):
     return RouteFacts(stages=stages, limits={**whole, **(groups or {})}, spent=tuple(spent), days=days or {})
 
 
-def _found(waiting, routes, *, shares=ONE, per_second=10, **others):
+def _found(waiting, routes, *, shares=ONE, per_second=10, neighbours=(), limits=()):
+    return forecast(now=NOW, exits=[_exit(waiting, routes, shares, per_second, neighbours)], limits=limits)
+
+
+def _exit(waiting, routes, shares, per_second, neighbours=()):
     ways = walked(routes, tuple(shares), NOW)
-    return forecast(now=NOW, waiting=waiting, per_second=per_second, routes=ways, shares=shares, **others)
+    return Exit(waiting=waiting, per_second=per_second, neighbours=neighbours, routes=ways, shares=shares)
 
 
 def test_a_pace_limit_caps_what_the_pool_carried():
@@ -276,3 +280,37 @@ def test_a_forecast_is_within_15_percent_of_a_played_pool(seed):
     found = _found(waiting, routes, shares=shares, per_second=per_second, neighbours=neighbours, limits=_quota(own))
     soonest, latest = (_played(waiting * part, per_second, neighbours, routes, shares, own, chance) for part in (0.97, 1.03))
     assert soonest * 0.85 - 2 * SLICE <= _seconds(found) <= latest * 1.15 + 2 * SLICE
+
+
+def test_a_few_who_may_miss_a_window_are_told():
+    """By the walk 14 of 2,027 miss the day's stage and wait for the next midnight; played, chance has them leave before: both are said."""
+    _, waiting, per_second, neighbours, routes, shares, own = _mixture(636)
+    found = _found(waiting, routes, shares=shares, per_second=per_second, neighbours=neighbours, limits=_quota(own))
+    played = _played(waiting, per_second, neighbours, routes, shares, own, random.Random(636 * 7 + 1))
+    assert 0 < found.late < 0.02 * waiting
+    assert (found.waits[-1][1] - NOW).total_seconds() == pytest.approx(played, rel=0.15)
+    assert _seconds(found) > played * 2
+    assert _found(1_000, [FREE]).late == 0
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_a_forecast_over_several_pools_ends_with_the_last_of_them(seed):
+    """Each provider's mail by a pool of its own, with its neighbours and routes: it is the run that is played longest, to 15 percent."""
+    exits, played = [], []
+    for number in (0, 1):
+        chance, waiting, per_second, neighbours, routes, _, _ = _mixture(seed * 2 + number)
+        shares = {f"provider{number}": 1.0}
+        exits.append(_exit(waiting, routes, shares, per_second, neighbours))
+        played.append([_played(waiting * part, per_second, neighbours, routes, shares, 0, chance) for part in (0.97, 1.03)])
+    found = _seconds(forecast(now=NOW, exits=exits))
+    assert max(one[0] for one in played) * 0.85 - 2 * SLICE <= found <= max(one[1] for one in played) * 1.15 + 2 * SLICE
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_the_tenant_s_own_limit_is_shared_by_its_pools(blocked):
+    """600 an hour, whichever way: two pools that carry ten a second end when all 1,000 fit; one that is closed leaves its part to the other."""
+    spent = [Spent("", "hour", NOW - timedelta(minutes=30), 600)] if blocked else []
+    exits = [_exit(500, [_route(per_hour=600, spent=spent)], ONE, 10), _exit(500, [FREE], ONE, 10)]
+    found = forecast(now=NOW, exits=exits, limits=_quota(600))
+    assert [name for name, *_ in found.waits][:1] == (["provider"] if blocked else ["hour"])
+    assert found.done_at - NOW == pytest.approx(timedelta(minutes=40), abs=timedelta(minutes=2))

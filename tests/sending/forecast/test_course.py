@@ -83,7 +83,7 @@ def test_who_waits_is_added_up_by_provider(running):
 
 def test_a_campaign_that_simply_goes_on_says_nothing(running, world, pool):
     """A free route: nothing holds it. No route at all: that is said."""
-    assert [one.code for one in _course(running)] == ["routes_paused"]
+    assert [one.code for one in _course(running)] == ["routes_none"]
     _route(world, pool)
     assert _course(running) == ()
 

@@ -233,3 +233,87 @@ def test_another_pool_s_ceilings_hold_nobody_here(at, world, pool, settings):
     with psycopg.connect(settings.database_url) as live:
         for table in ("warmup_day", "route_limit", "route_spent"):
             assert live.execute("SELECT has_table_privilege('posthouse_app', %s, 'SELECT')", [table]).fetchone() == (False,)
+
+
+def _by_google(world, pool, *, messages):
+    """Have the reseller send Google's mail by another pool, which carries so many a minute; returns its id."""
+    with transaction(world.operator):
+        other = pools.create_pool(world.operator, name="for Google")
+        pools.grant_pool(world.operator, pool_id=other, reseller_id=world.a.id, stream="marketing")
+    with transaction(world.a.scope):
+        pools.set_rule(world.a.scope, stream="marketing", group="google", pool_id=other)
+    if messages:
+        _pace(other, messages, ago=timedelta(minutes=1))
+    return other
+
+
+def _at_google(shop, *people):
+    """Have some of a shop's contacts be at Google."""
+    with transaction(shop.scope):
+        for number in people:
+            values = {"new": f"c{number}@gmail.com", "old": shop.contact_ids[number]}
+            session(shop.scope).execute(
+                sa.text("UPDATE contact SET email = :new, email_norm = :new, domain = 'gmail.com' WHERE id = :old"), values
+            )
+
+
+def test_a_campaign_that_leaves_by_two_pools_ends_with_the_later(at, world, pool):
+    """Two at Google by a pool of one message in two seconds, one elsewhere by a pool of one a second: four seconds, not three."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    shop = make_shop(world.a1.scope, name="a1")
+    campaign = shop.campaign()
+    _at_google(shop, 0, 1)
+    assert _forecast(shop, campaign).seconds == 3
+    _by_google(world, pool, messages=30)
+    found = _forecast(shop, campaign)
+    assert (found.waiting, found.per_second, found.seconds) == (3, 1.5, 4)
+
+
+def test_nothing_is_made_up_of_a_second_pool_that_carried_nothing(at, world, pool):
+    """The pace of Google's pool isn't known, so neither is the end."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    shop = make_shop(world.a1.scope, name="a1")
+    campaign = shop.campaign()
+    _by_google(world, pool, messages=0)
+    assert _forecast(shop, campaign).seconds == 3
+    _at_google(shop, 0)
+    assert _forecast(shop, campaign) is None
+
+
+def test_a_campaign_s_own_pool_goes_before_the_provider_s(at, world, pool):
+    """Who chose a pool for the campaign sends Google's mail by it too."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    shop = make_shop(world.a1.scope, name="a1")
+    campaign = shop.campaign()
+    _at_google(shop, 0, 1)
+    _by_google(world, pool, messages=0)
+    with transaction(shop.scope):
+        session(shop.scope).execute(sa.text("UPDATE campaign SET pool_id = :p"), {"p": pool})
+    assert _forecast(shop, campaign).seconds == 3
+
+
+def test_a_neighbour_s_mail_is_shared_among_the_reseller_s_pools_only(at, world, pool):
+    """60 of a tenant of the same reseller leave by both pools as ours do; 60 of another reseller's by the one they share with us."""
+    _pace(pool, 60, ago=timedelta(minutes=1))
+    shop = make_shop(world.a1.scope, name="a1")
+    campaign = shop.campaign()
+    _at_google(shop, 0, 1)
+    _by_google(world, pool, messages=60)
+    for place, seconds in ((world.a2, 4), (world.b1, 2)):
+        other = make_shop(place.scope, name=f"t{place.id}")
+        theirs = other.campaign()
+        with transaction(other.scope):
+            campaigns.start(other.scope, campaign_id=theirs.id)
+            values = {"t": other.scope.tenant, "r": other.scope.reseller, "p": pool, "c": theirs.id}
+            live = session(other.scope)
+            live.execute(
+                sa.text(
+                    "INSERT INTO lane_tenant (tenant_id, stream, for_reseller_id, pool_id) VALUES (:t, 'marketing', :r, :p)"
+                    " ON CONFLICT (tenant_id, stream) DO UPDATE SET pool_id = :p"
+                ),
+                values,
+            )
+            live.execute(sa.text("INSERT INTO campaign_count (tenant_id, campaign_id, facet, part, kind, count) VALUES (:t, :c, 'total', '', 'recipients', 60) ON CONFLICT (tenant_id, campaign_id, facet, part, kind) DO UPDATE SET count = 60"), values)  # fmt: skip
+        assert _forecast(shop, campaign).seconds == seconds
+        with transaction(other.scope):
+            campaigns.stop(other.scope, campaign_id=theirs.id)

@@ -7,10 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posthouse.sending.forecast.meters import Calendar
-from posthouse.sending.forecast.rules import Limit, Neighbour, forecast
+from posthouse.sending.forecast.rules import Exit, Limit, Neighbour, forecast
 
 NOW = datetime(2026, 3, 10, 9, 20, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def _forecast(waiting, per_second, *, weight=1.0, limits=(), neighbours=()):
+    one = Exit(waiting=waiting, per_second=per_second, neighbours=neighbours)
+    return forecast(now=NOW, exits=[one], weight=weight, limits=limits)
 
 
 def _limit(name, left, size, length):
@@ -50,24 +55,24 @@ def _played(waiting, per_second, weight, neighbours, limits):
 
 def test_alone_in_a_pool():
     """Nothing binds: messages by seconds."""
-    assert forecast(now=NOW, waiting=600, per_second=10).done_at == NOW + timedelta(seconds=60)
+    assert _forecast(600, 10).done_at == NOW + timedelta(seconds=60)
 
 
 def test_a_neighbour_takes_its_share_until_it_is_done():
     """Half the pool until the neighbour's 100 are gone, then all of it."""
-    found = forecast(now=NOW, waiting=600, per_second=10, neighbours=[Neighbour(1, 100)])
+    found = _forecast(600, 10, neighbours=[Neighbour(1, 100)])
     assert found.done_at == NOW + timedelta(seconds=70)
 
 
 def test_weights_share_the_pool():
     """Three parts of four with three times the weight."""
-    found = forecast(now=NOW, waiting=300, per_second=4, weight=3, neighbours=[Neighbour(1, 1_000)])
+    found = _forecast(300, 4, weight=3, neighbours=[Neighbour(1, 1_000)])
     assert found.done_at == NOW + timedelta(seconds=100)
 
 
 def test_a_limit_holds_the_rest_and_is_named():
     """100 now, 100 from ten o'clock on; in between the limit's name and both instants."""
-    found = forecast(now=NOW, waiting=200, per_second=10, limits=[_limit("hour", 100, 1_000, HOUR)])
+    found = _forecast(200, 10, limits=[_limit("hour", 100, 1_000, HOUR)])
     ten = NOW.replace(hour=10, minute=0)
     assert found.waits == (("hour", NOW + timedelta(seconds=10), ten),)
     assert found.done_at == ten + timedelta(seconds=10)
@@ -76,14 +81,14 @@ def test_a_limit_holds_the_rest_and_is_named():
 def test_the_stricter_of_two_limits_holds():
     """The day's limit holds over the hours' windows; it is one wait, not fifteen."""
     limits = [_limit("hour", 100, 100, HOUR), _limit("day", 150, 1_000, DAY)]
-    found = forecast(now=NOW, waiting=200, per_second=10, limits=limits)
+    found = _forecast(200, 10, limits=limits)
     assert [name for name, *_ in found.waits] == ["hour", "day"]
     assert found.done_at == NOW.replace(hour=0, minute=0) + DAY + timedelta(seconds=5)
 
 
 def test_a_limit_of_nothing_never_ends():
     """No instant is made up where there is none."""
-    found = forecast(now=NOW, waiting=1, per_second=10, limits=[_limit("day", 0, 0, DAY)])
+    found = _forecast(1, 10, limits=[_limit("day", 0, 0, DAY)])
     assert found.done_at is None
 
 
@@ -101,6 +106,6 @@ def test_a_forecast_is_within_15_percent_of_a_played_run(waiting, per_second, we
     limits = [_limit("hour", *hour, HOUR)] if hour else []
     limits += [_limit("day", *day, DAY)] if day else []
     played = (_played(waiting, per_second, weight, neighbours, limits) - NOW).total_seconds()
-    found = forecast(now=NOW, waiting=waiting, per_second=per_second, weight=weight, neighbours=neighbours, limits=limits)
+    found = _forecast(waiting, per_second, weight=weight, neighbours=neighbours, limits=limits)
     assert found.done_at is not None
     assert (found.done_at - NOW).total_seconds() == pytest.approx(played, rel=0.15, abs=5)
