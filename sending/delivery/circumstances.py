@@ -19,7 +19,8 @@ from posthouse.sending.pools.choices import pool_of_message
 
 _CAMPAIGN = sa.text("SELECT state, state_reason, resumes_at FROM campaign WHERE tenant_id = :tenant AND id = :campaign")
 _ROUTES = sa.text(
-    "SELECT count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active') AS open,"
+    'SELECT count(*) AS "all",'
+    " count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active') AS open,"
     " count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active' AND coalesce(r.parked_until <= :now, true)) AS well,"
     " count(*) FILTER (WHERE r.state = 'active' AND p.state = 'active' AND coalesce(r.parked_until <= :now, true) AND r.failures > 0) AS tried,"
     " min(r.parked_until) FILTER (WHERE r.parked_until > :now) AS again"
@@ -77,7 +78,7 @@ class Circumstances:
         return self._pools[key]
 
     def routes(self, pool_id: int) -> Any:
-        """Return how many routes of a pool are open, are well, are being tried, and when one that rests is tried again."""
+        """Return how many routes a pool has, how many are open, are well, are being tried, and when one that rests is tried again."""
         if pool_id not in self._routes:
             self._routes[pool_id] = session(self.scope).execute(_ROUTES, {"pool": pool_id, "now": self.now}).one()
         return self._routes[pool_id]

@@ -12,6 +12,7 @@ from posthouse.platform import clock, logs
 from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
 from posthouse.sending.delivery.claiming import Card, Claimed
 from posthouse.sending.delivery.conversation import Letter, Verdict
+from posthouse.sending.delivery.gate import FITS_NOWHERE
 from posthouse.sending.delivery.journal import JournalFailed, Mark, Record
 from posthouse.sending.delivery.outcomes import COMPOSE
 from posthouse.sending.delivery.queues import OPEN, Gate, Lane, Queue, Queues
@@ -19,7 +20,7 @@ from posthouse.sending.delivery.wire import Reply
 
 # A letter that comes back so often without its body having left is put off like a deferred one.
 TRIES = 3
-_TOO_LARGE = "The message has {:,} bytes: no way out takes one so large."
+_TOO_LARGE = f"The message has {{:,}} bytes: {FITS_NOWHERE}."
 _NOTHING = Reply(0, None, "")
 LOW_WATER = 100  # fewer messages than this waiting at a desk are news to whoever claims
 _INTENT = Mark.INTENT

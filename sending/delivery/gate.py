@@ -10,6 +10,8 @@ from posthouse.sending.delivery.ways import Way
 from posthouse.sending.delivery.wire import Reply
 from posthouse.sending.rates.rules import NONE, WHOLE
 
+FITS_NOWHERE = "no way out takes one so large"
+
 
 class Connection:
     """The gate of one connection of a way."""

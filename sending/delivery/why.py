@@ -9,6 +9,7 @@ from datetime import datetime
 from posthouse.platform.scope import Scope
 from posthouse.sending.campaigns.report import RecipientCard
 from posthouse.sending.delivery.circumstances import Circumstances
+from posthouse.sending.delivery.gate import FITS_NOWHERE
 from posthouse.sending.delivery.holds import HoldCard
 from posthouse.sending.messages.erasure import ERASED
 from posthouse.sending.messages.queries import MessageCard, get_messages
@@ -34,6 +35,7 @@ _SUPPRESSED = {
     "unsubscribe": "This person has unsubscribed.",
     "manual": "The address was put on the suppression list by hand.",
 }
+_BY_ITSELF = "It goes on by itself."
 IN_LINE = Why("in_line", "It is due and in line; it leaves as soon as a connection is free.")
 _MEND = {
     "userunknown": "Remove the address, or ask the person for the right one.",
@@ -71,6 +73,8 @@ def _explain(around: Circumstances, message: MessageCard) -> Why:
         return _suppressed(around.scope, message)
     if message.state == "failed":
         return _failed(message)
+    if message.state == "expired":
+        return _expired(message)
     return _other(message)
 
 
@@ -83,7 +87,7 @@ def _by_campaign(around: Circumstances, message: MessageCard) -> Why | None:
     if row is None or row.state in {"starting", "sending", "finished"}:
         return None
     if row.state == "waiting":
-        return Why("campaign_waiting", row.state_reason or "The campaign waits.", "It goes on by itself.", row.resumes_at)
+        return Why("campaign_waiting", row.state_reason or "The campaign waits.", _BY_ITSELF, row.resumes_at)
     if row.state == "paused":
         return Why("campaign_paused", "The campaign is paused.", "Let it go on at its page.")
     return Why(f"campaign_{row.state}", f"The campaign is {row.state}; this message will not be sent.")
@@ -120,10 +124,10 @@ def _by_time(around: Circumstances, message: MessageCard) -> Why | None:
     if group and provider in {"throttled", "back-off"}:
         return _by_provider(provider, around.provider_names.get(group, group), message.not_before)
     if message.reason.startswith("warm-up"):
-        return Why("warm_up", "The servers that send it are new and may send only so many messages a day.", "", message.not_before)
+        return Why("warm_up", "The servers that send it are new and may send only so many messages a day.", _BY_ITSELF, message.not_before)
     if not message.attempts:
         return Why("scheduled", "It is to be sent later.", "", message.not_before)
-    said = f"{message.reply_code or ''} {message.reply_text or ''}".strip()
+    said = _said(message)
     found = classify(message.reply_code or 0, message.reply_status, message.reply_text or "")
     known = reasons().get(found.reason)
     sentence = f"The recipient's server put it off{f': {known.says}' if known and found.reason != 'undefined' else '.'}"
@@ -139,25 +143,29 @@ def by_ways(around: Circumstances, pool_id: int | None, group: str) -> Why | Non
     """Say what keeps due mail for a provider's recipients from leaving by a pool; None where nothing does."""
     if pool_id is None:
         return Why("hold_no_pool", "Your provider has not given you a way out yet.", _HOLD_ADVICE["no_pool"])
+    return _by_state(around, pool_id) or _by_rests(around, pool_id, group) or _by_trial(around, pool_id)
+
+
+def _by_state(around: Circumstances, pool_id: int) -> Why | None:
+    """Say that no route of a pool may be tried now."""
     row = around.routes(pool_id)
+    if not row.all:
+        return Why("routes_none", "Your provider has no mail server for it at the moment.", _HOLD_ADVICE["no_pool"])
     if not row.open:
         return Why("routes_paused", "Your provider's mail servers are paused.", "It goes on when your provider lets them.")
     if not row.well:
-        return Why(
-            "routes_resting",
-            "Your provider's mail servers can't be reached at the moment.",
-            "They are tried again by themselves.",
-            row.again,
-        )
-    rests = _by_rests(around, pool_id, group)
-    if rests is not None:
-        return rests
-    if row.tried == row.well:
-        return Why(
-            "routes_tried",
-            "Your provider's mail servers could not be reached; one message is tried first, and the others follow when it is taken.",
-        )
+        sentence = "Your provider's mail servers can't be reached at the moment."
+        return Why("routes_resting", sentence, "They are tried again by themselves.", row.again)
     return None
+
+
+def _by_trial(around: Circumstances, pool_id: int) -> Why | None:
+    """Say that all routes that may be tried have to prove themselves first."""
+    row = around.routes(pool_id)
+    if row.tried < row.well:
+        return None
+    tried = "Your provider's mail servers could not be reached; one message is tried first, and the others follow when it is taken."
+    return Why("routes_tried", tried, _BY_ITSELF)
 
 
 def _by_rests(around: Circumstances, pool_id: int, group: str) -> Why | None:
@@ -169,7 +177,7 @@ def _by_rests(around: Circumstances, pool_id: int, group: str) -> Why | None:
     if first.domain_group:
         return _by_provider("back-off" if first.by == "backoff" else "throttled", around.provider_names.get(group, group), first.until)
     spell = f"this {first.by}" if first.by else "now"
-    return Why("throttled", f"The mail servers have sent what they may {spell}.", "It goes on by itself.", first.until)
+    return Why("throttled", f"The mail servers have sent what they may {spell}.", _BY_ITSELF, first.until)
 
 
 def _by_provider(how: str, name: str, until: datetime) -> Why:
@@ -177,7 +185,7 @@ def _by_provider(how: str, name: str, until: datetime) -> Why:
         return Why(
             "provider_backoff", f"{name} has asked for less mail; it is left alone for a while.", "It is tried again by itself.", until
         )
-    return Why("provider_throttled", f"{name} takes only so much mail in a time; this one has its place in line.", "", until)
+    return Why("provider_throttled", f"{name} takes only so much mail in a time; this one has its place in line.", _BY_ITSELF, until)
 
 
 def _suppressed(scope: Scope, message: MessageCard) -> Why:
@@ -191,8 +199,21 @@ def _failed(message: MessageCard) -> Why:
     known = reasons().get(message.reason)
     if known is None:
         return Why("cannot_be_made", message.reason or "The message can't be made.", "Correct the letter.")
-    said = f"{message.reply_code or ''} {message.reply_text or ''}".strip()
-    return Why(known.name, f"{known.says}{f' The server said “{said}”.' if said else ''}", _MEND.get(known.name, ""))
+    if FITS_NOWHERE in (message.reply_text or ""):
+        return Why(known.name, message.reply_text or "", _MEND.get(known.name, ""))
+    said = _said(message)
+    advice = _MEND.get(known.name, "The server's words say what it wants. If you can't follow them, ask your provider.")
+    return Why(known.name, f"{known.says}{f' The server said “{said}”.' if said else ''}", advice)
+
+
+def _expired(message: MessageCard) -> Why:
+    said = _said(message)
+    sentence = f"It was put off until the time for delivery was over.{f' The server said “{said}” last.' if said else ''}"
+    return Why("expired", sentence, "Send again if it is still worth it.")
+
+
+def _said(message: MessageCard) -> str:
+    return f"{message.reply_code or ''} {message.reply_text or ''}".strip()
 
 
 def _other(message: MessageCard) -> Why:
@@ -210,9 +231,10 @@ def _other(message: MessageCard) -> Why:
 _FINAL = {
     "leased": Why("leaving", "It is on its way out at this moment."),
     "sent": Why("accepted", "The recipient's server has taken it."),
-    "expired": Why(
-        "expired", "It was put off until the time for delivery was over.", "Look at the last reply; send again if it is still worth it."
-    ),
     "cancelled": Why("cancelled", "Its campaign was stopped before it left."),
-    "unknown": Why("unknown", "It was on the wire when the connection broke: nobody knows whether it arrived. It isn't repeated."),
+    "unknown": Why(
+        "unknown",
+        "It was on the wire when the connection broke: nobody knows whether it arrived. It isn't repeated.",
+        "If it matters, ask the recipient, or send it again.",
+    ),
 }
