@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+import sqlalchemy as sa
 from relay import TAKE_TIME, Relay
 from ways import Ways
 
+from posthouse.platform.db import transaction
 from posthouse.sending.pools import services as pools
 
 LETTERS = 600
@@ -87,6 +89,33 @@ def test_a_pool_whose_only_route_is_paused_waits(ways, world):
             return relay
 
     assert _once(asyncio.run(go())) == LETTERS
+
+
+def test_a_pool_that_is_emptied_at_work_waits_for_a_new_route(ways, world):
+    """Its only route is deleted: what had not left is queued, none is lost, and a route that is added later sends each of them once."""
+    emptied = []
+
+    async def go():
+        async with Relay(script=_slow) as first, Relay() as second:
+            pool, routes = ways.pool(first.port, max_connections=2)
+            ways.queue(world.a1, LETTERS)
+
+            def over():
+                if not emptied and len(first.accepted) > 5:
+                    ways.act(pools.delete_route, route_id=routes[0])
+                    emptied.append(True)
+                return bool(emptied) and set(ways.states(world.a1)) == {"sent", "queued"}
+
+            await ways.work(over)
+            assert len(first.accepted) < LETTERS
+            ways.act(pools.add_route, pool_id=pool, name="new", host="127.0.0.1", port=second.port, tls="none")
+            with transaction(world.a1.scope) as live:
+                live.execute(sa.text("UPDATE message SET not_before = created_at WHERE state = 'queued'"))
+                live.execute(sa.text("UPDATE lane_tenant SET due_at = now()"))
+            await ways.work(lambda: ways.states(world.a1) == {"sent": LETTERS}, seconds=60)
+            return first, second
+
+    assert _once(*asyncio.run(go())) == LETTERS
 
 
 def test_a_routes_headers_stand_on_top_of_each_letter(ways, world):
