@@ -11,6 +11,7 @@ import structlog
 from databases import fresh
 from flask import Flask
 from memory import use_memory
+from templates import compile_once
 from world import World, peopled
 
 from posthouse.platform import stopping
@@ -18,6 +19,7 @@ from posthouse.platform.app import create_core
 from posthouse.platform.settings import Settings
 
 use_memory()
+compile_once()
 
 # Files and folders that take far longer than others, the longest first.
 LONG = (
