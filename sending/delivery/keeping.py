@@ -17,8 +17,9 @@ from posthouse.sending.campaigns import composers
 from posthouse.sending.delivery.claiming import Claimed
 from posthouse.sending.delivery.desk import Composes
 from posthouse.sending.delivery.outlet import Known
+from posthouse.sending.delivery.tally import Taken
 from posthouse.sending.delivery.ways import Way
-from posthouse.sending.pools import health
+from posthouse.sending.pools import health, paces
 from posthouse.sending.pools.queries import open_routes
 from posthouse.sending.rates import queries as limits
 from posthouse.sending.rates import services as rates
@@ -26,6 +27,8 @@ from posthouse.sending.rates import slots
 from posthouse.sending.rates.slots import Wish
 
 SAME_SECONDS = 0.5  # an end that moved by less is the one that is written down
+LOCK_MILLISECONDS = 3_000
+_LOCKS = sa.text("SELECT set_config('lock_timeout', :most, true)")
 
 
 def known(scope: Scope, pool_id: int) -> Known:
@@ -70,10 +73,33 @@ def leave(worker: str) -> None:
         slots.leave(scope, worker=worker)
 
 
-def note_answers(scope: Scope, way: Way) -> None:
-    """Write down what servers answered since the last note."""
-    route_id = way.login.card.id
-    (sent, deferred, refused, lost), words = way.tally.take()
+def note_ways(ways: Sequence[Way], tried: Mapping[int, int]) -> None:
+    """Write down, in a transaction of its own, what a worker's ways and pools did since the last note.
+
+    `tried`: messages by pool. It waits for nobody's lock longer than `LOCK_MILLISECONDS`, for a worker that ends waits for it. Raises what the
+    database raises; then the ways' part comes with the next note.
+    """
+    scope = system("delivery")
+    taken = [(way, way.tally.take(), way.trouble, way.well, set(way.noted)) for way in ways]
+    try:
+        with transaction(scope) as live:
+            live.execute(_LOCKS, {"most": f"{LOCK_MILLISECONDS}ms"})
+            for pool_id, messages in sorted(tried.items()):
+                paces.note(scope, pool_id=pool_id, messages=messages)
+            for way, answers, *_ in taken:
+                note_way(scope, way)
+                _note_answers(scope, way, answers)
+    except BaseException:
+        for way, answers, trouble, well, noted in taken:
+            way.tally.give_back(*answers)
+            way.trouble, way.well = way.trouble or trouble, way.well or (well and not trouble)
+            # Each is written anew, or ended.
+            way.noted.update(dict.fromkeys(noted | set(way.noted), 0.0))
+        raise
+
+
+def _note_answers(scope: Scope, way: Way, answers: Taken) -> None:
+    route_id, ((sent, deferred, refused, lost), words) = way.login.card.id, answers
     if sent or deferred or refused or lost:
         health.note_answers(scope, route_id=route_id, sent=sent, deferred=deferred, refused=refused, lost=lost)
     for (group, code, shape), said in sorted(words.items()):

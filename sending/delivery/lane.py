@@ -25,7 +25,6 @@ from posthouse.sending.delivery.holding import Holding
 from posthouse.sending.delivery.journal import JournalFailed, Mark
 from posthouse.sending.delivery.outlet import Outlet
 from posthouse.sending.delivery.settlement import Settled, settle
-from posthouse.sending.pools import paces
 
 OPEN_MESSAGES = 800  # at most about so many under lease at once, so that a stop or a death concerns few
 OPEN_LEASES = 40  # single messages come one a lease, and a slow server must not hold up those for another
@@ -73,6 +72,7 @@ class LaneWorker:
         self._at_work: set[Consignment] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._tried: Counter[int] = Counter()  # messages by pool since the last note
+        self._unsaid: Counter[int] = Counter()  # the same, from notes that could not be written
         self._news = asyncio.Event()  # a lease is settled, little waits, or the end is near
 
     async def run(self) -> None:
@@ -90,8 +90,9 @@ class LaneWorker:
                 keeper.cancel()
             await asyncio.gather(*keepers, return_exceptions=True)
             await asyncio.gather(*(outlet.close() for outlet in self._outlets.values()))
+            # Where somebody holds the tables it ends without: the outcomes are settled, these are figures.
             with contextlib.suppress(sa.exc.SQLAlchemyError):
-                await self._in_thread(self._note_end)
+                await self._in_thread(self._note_ways)
             await self._holding.end()
 
     def _heed(self) -> None:
@@ -289,21 +290,15 @@ class LaneWorker:
         scope = system("delivery")
         with transaction(scope):
             hosts.note_seen(scope, self._place.host)
-            tried, self._tried = self._tried, Counter()
-            for pool_id, messages in tried.items():
-                paces.note(scope, pool_id=pool_id, messages=messages)
-            self._note_ways(scope)
+        self._note_ways()
 
-    def _note_ways(self, scope: Scope) -> None:
+    def _note_ways(self) -> None:
         # In one order by all workers, so that no two can wait for each other.
         ways = [way for outlet in list(self._outlets.values()) for way in outlet.ways]
-        for way in sorted(ways, key=lambda one: one.login.card.id):
-            keeping.note_way(scope, way)
-            keeping.note_answers(scope, way)
-
-    def _note_end(self) -> None:
-        with transaction(scope := system("delivery")):
-            self._note_ways(scope)
+        tried, self._tried = self._tried, Counter()
+        self._unsaid += tried
+        keeping.note_ways(sorted(ways, key=lambda one: one.login.card.id), self._unsaid)
+        self._unsaid = Counter()
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
         """Run database work beside the loop, with an application context and so a session of its own."""

@@ -20,6 +20,11 @@ class Said:
     count: int = 0
 
 
+Counts = tuple[int, int, int, int]
+Words = dict[tuple[str, int, str], Said]
+Taken = tuple[Counts, Words]
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts of answers since the worker began, and wordings since the last note. `lost`: the connection broke before the answer."""
@@ -28,8 +33,8 @@ class Tally:
     deferred: int = 0
     refused: int = 0
     lost: int = 0
-    words: dict[tuple[str, int, str], Said] = field(default_factory=dict)
-    noted: tuple[int, int, int, int] = (0, 0, 0, 0)
+    words: Words = field(default_factory=dict)
+    noted: Counts = (0, 0, 0, 0)
 
     def note(self, group: str, verdict: Verdict, reply: Reply) -> None:
         """Count one answer."""
@@ -55,9 +60,17 @@ class Tally:
             said = self.words[key] = Said(text)
         said.text, said.count = text, said.count + 1
 
-    def take(self) -> tuple[tuple[int, int, int, int], dict[tuple[str, int, str], Said]]:
+    def take(self) -> Taken:
         """Return what came since it was last taken: sent, deferred, refused, lost; and the wordings."""
         now = self.sent, self.deferred, self.refused, self.lost
         before, self.noted = self.noted, now
         words, self.words = self.words, {}
         return (now[0] - before[0], now[1] - before[1], now[2] - before[2], now[3] - before[3]), words
+
+    def give_back(self, counts: Counts, words: Words) -> None:
+        """Have what was taken and could not be written come with the next note."""
+        sent, deferred, refused, lost = (noted - count for noted, count in zip(self.noted, counts, strict=True))
+        self.noted = sent, deferred, refused, lost
+        for key, said in words.items():
+            known = self.words.setdefault(key, Said(said.text))
+            known.count += said.count

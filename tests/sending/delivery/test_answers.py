@@ -4,7 +4,9 @@ import asyncio
 import re
 from datetime import timedelta
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 from relay import Relay
 from ways import Ways
 
@@ -12,8 +14,11 @@ from posthouse.platform import clock
 from posthouse.platform.db import transaction
 from posthouse.platform.errors import Forbidden
 from posthouse.platform.scope import system
+from posthouse.sending.delivery import keeping
 from posthouse.sending.delivery.conversation import Verdict
+from posthouse.sending.delivery.slots import Slots
 from posthouse.sending.delivery.tally import MOST_WORDS, Tally
+from posthouse.sending.delivery.ways import Way
 from posthouse.sending.delivery.wire import Reply
 from posthouse.sending.pools import health, live
 from posthouse.sending.rates import jobs
@@ -88,3 +93,54 @@ def test_a_server_that_says_something_new_each_time_fills_nothing():
     assert counts == (0, 1_000, 0, 1)
     assert len(said) == MOST_WORDS
     assert tally.take() == ((0, 0, 0, 0), {})
+
+
+def test_a_table_that_somebody_holds_delays_no_worker_s_end(ways, world, settings, monkeypatch):
+    """What can't be written within the time for locks is left, and said by the next note; every message has its outcome, the worker ends."""
+    monkeypatch.setattr(keeping, "LOCK_MILLISECONDS", 300)
+
+    async def go():
+        async with Relay() as relay:
+            ways.pool(relay.port)
+            ways.queue(world.a1, 20)
+            with psycopg.connect(settings.database_url) as other:
+                other.execute("LOCK TABLE route_tally IN ACCESS EXCLUSIVE MODE")
+                begun = clock.monotonic()
+                await ways.work(lambda: ways.states(world.a1) == {"sent": 20})
+                return clock.monotonic() - begun
+
+    assert asyncio.run(go()) < 10
+    assert ways.states(world.a1) == {"sent": 20}
+
+
+def test_a_note_that_fails_leaves_everything_to_the_next_one(app, world, settings, monkeypatch):
+    """Neither what servers answered nor what a pool carried is forgotten; written, nothing is left to write."""
+    monkeypatch.setattr(keeping, "LOCK_MILLISECONDS", 200)
+    ways = Ways(app, world)
+    pool, (route,) = ways.pool(2525)
+    slots = Slots(route, worker="test", stream="marketing", exchange=keeping.exchange)
+    way = Way(keeping.known(system("test"), pool).logins[0], 1, 1, asyncio.to_thread, slots)
+    for _ in range(3):
+        way.tally.note("other", Verdict.SENT, Reply(250, None, "ok"))
+    with psycopg.connect(settings.database_url) as other:
+        other.execute("LOCK TABLE route_tally IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(sa.exc.OperationalError):
+            keeping.note_ways([way], {pool: 3})
+    keeping.note_ways([way], {pool: 3})
+    keeping.note_ways([way], {})
+    assert ways.act(live.figures_of, route_ids=[route])[route].day == 3
+    with psycopg.connect(settings.database_url) as other:
+        assert other.execute("SELECT sum(messages) FROM pool_pace WHERE pool_id = %s", [pool]).fetchone() == (3,)
+
+
+def test_what_could_not_be_written_comes_with_the_next_note():
+    """Counts and words that were taken and given back are taken again, with what came meanwhile."""
+    tally = Tally()
+    tally.note("other", Verdict.SENT, Reply(250, None, "ok"))
+    tally.note("other", Verdict.DEFERRED, Reply(451, None, "later"))
+    taken = tally.take()
+    tally.note("other", Verdict.DEFERRED, Reply(451, None, "later"))
+    tally.give_back(*taken)
+    counts, said = tally.take()
+    assert counts == (1, 2, 0, 0)
+    assert [one.count for one in said.values()] == [2]
