@@ -23,7 +23,6 @@ TRIES = 3
 _TOO_LARGE = f"The message has {{:,}} bytes: {FITS_NOWHERE}."
 _NOTHING = Reply(0, None, "")
 LOW_WATER = 100  # fewer messages than this waiting at a desk are news to whoever claims
-_INTENT = Mark.INTENT
 _MARKS = {Verdict.SENT: Mark.SENT, Verdict.DEFERRED: Mark.DEFERRED, Verdict.REFUSED: Mark.REFUSED}
 
 
@@ -168,7 +167,7 @@ class Consignment:
         except JournalFailed as failure:
             self._not_written(failure)
             return False
-        self.records[letter.message_id] = Record(_INTENT, letter.message_id, route_id=route_id)
+        self.records[letter.message_id] = Record(Mark.INTENT, letter.message_id, route_id=route_id)
         return True
 
     def finish(self, letter: Letter, verdict: Verdict, reply: Reply, stage: str) -> None:
@@ -178,8 +177,7 @@ class Consignment:
 
     def lose(self, letter: Letter, why: str) -> None:
         """Note that nobody knows."""
-        route = self.records[letter.message_id].route_id
-        self.records[letter.message_id] = Record(Mark.UNKNOWN, letter.message_id, text=why, route_id=route)
+        self.records[letter.message_id] = self.records[letter.message_id]._replace(mark=Mark.UNKNOWN, text=why)
         try:
             self.claimed.journal.unknown(letter.message_id, why)
         except JournalFailed as failure:
@@ -198,8 +196,7 @@ class Consignment:
         self._returned()
 
     def _note(self, mark: Mark, message_id: int, reply: Reply, stage: str) -> None:
-        before = self.records.get(message_id)
-        route = before.route_id if before else 0
+        route = before.route_id if (before := self.records.get(message_id)) else 0
         self.records[message_id] = Record(mark, message_id, reply.code, reply.enhanced, stage, reply.text[:500], route)
         try:
             self.claimed.journal.record(mark, message_id, reply, stage)

@@ -147,7 +147,6 @@ def create(folder: Path, tenant_id: int, lease_id: int, until: int, *, reseller_
         descriptor = os.open(hidden, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as failure:
         raise JournalFailed(f"{path}: {failure}") from failure
-    made = Journal(path, descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.write(descriptor, head) != len(head):
@@ -157,9 +156,9 @@ def create(folder: Path, tenant_id: int, lease_id: int, until: int, *, reseller_
         _sync_folder(folder)
     except OSError as failure:
         hidden.unlink(missing_ok=True)
-        made.remove()
+        Journal(path, descriptor).remove()
         raise JournalFailed(f"{path}: {failure}") from failure
-    return made
+    return Journal(path, descriptor)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -210,8 +209,7 @@ def _take(path: Path) -> int | None:
 
 
 def _read_all(descriptor: int) -> bytes:
-    size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, size, 0)
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
 
 def forget_unnamed(folder: Path, *, older_than: float) -> int:

@@ -34,7 +34,6 @@ LOOK_SECONDS = 0.25  # without news, routes that rested are tried again after so
 KEEP_SECONDS = 1.0
 AFTER_END_SECONDS = 10.0  # after the stretch's end what is claimed may still leave for so long
 SETTLE_AGAIN_SECONDS = 0.5
-HOLD_SECONDS = 5.0  # what may leave only after this isn't kept under lease
 ROUTES_SECONDS = 2.0  # changes of routes are noticed after this
 GC_OBJECTS = 20_000
 NOT_MADE = "The message could not be made. It is tried again later."
@@ -272,17 +271,7 @@ class LaneWorker:
         if late or consignment.halted_all or (outlet is not None and (not outlet.open or outlet.starved)):
             consignment.release()
         elif outlet is not None:
-            self._let_go(consignment, outlet)
-
-    @staticmethod
-    def _let_go(consignment: Consignment, outlet: Outlet) -> None:
-        """Hold nothing under lease that may leave only later: others would wait for its end, a stop would concern it."""
-        if outlet.pause_seconds() > HOLD_SECONDS:
-            consignment.release()
-            return
-        for group in consignment.groups:
-            if outlet.pause_seconds(group) > HOLD_SECONDS:
-                consignment.release(group)
+            outlet.let_go(consignment)
 
     def _keep_tables(self) -> None:
         stops.look(list(self._at_work))

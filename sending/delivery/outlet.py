@@ -11,7 +11,7 @@ from typing import NamedTuple
 from posthouse.platform import clock
 from posthouse.sending.delivery.channel import Channel, Pace
 from posthouse.sending.delivery.conversation import End, Ended, converse
-from posthouse.sending.delivery.desk import Desk, RouteFeed
+from posthouse.sending.delivery.desk import Consignment, Desk, RouteFeed
 from posthouse.sending.delivery.gate import Connection
 from posthouse.sending.delivery.meter import Aside
 from posthouse.sending.delivery.slots import Claims, Slots
@@ -25,6 +25,7 @@ from posthouse.sending.rates.rules import AHEAD_SECONDS, NONE, WHOLE
 IDLE_SECONDS = 5.0
 WARM_SECONDS = 30.0  # one connection for single messages stays warm for longer, unless others want it
 TROUBLE_AFTER = 3  # connections in a row that ended without a single answer to a message
+HOLD_SECONDS = 5.0  # what may leave only after this isn't kept under lease
 BREATH_SECONDS = 0.005
 PROBE_SECONDS = 1.0  # another worker tries a route that failed: how it went is known after this
 
@@ -137,6 +138,15 @@ class Outlet:
                     task = asyncio.create_task(self._serve(way))
                     way.tasks.add(task)
                     task.add_done_callback(way.tasks.discard)
+
+    def let_go(self, consignment: Consignment) -> None:
+        """Hold nothing under lease that may leave only later: others would wait for its end, a stop would concern it."""
+        if self.pause_seconds() > HOLD_SECONDS:
+            consignment.release()
+            return
+        for group in consignment.groups:
+            if self.pause_seconds(group) > HOLD_SECONDS:
+                consignment.release(group)
 
     @property
     def starved(self) -> bool:

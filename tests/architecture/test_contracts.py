@@ -36,7 +36,10 @@ PLANTED = {
     "RQ lives in platform/shifts.py": ("sending/campaigns/planted_rq.py", "from rq import Queue"),
     "Redis lives in platform": ("webui/edge/planted_redis.py", "import redis"),
     "dkimpy verifies what comes in and in the simulator, and signs nowhere": ("sending/dkim/planted.py", "import dkim"),
-    "cryptography lives in secrets, DKIM and provider signatures": ("webui/edge/planted_seal.py", "import cryptography.fernet"),
+    "cryptography lives in secrets, DKIM, provider signatures and the certificate of the demonstration": (
+        "webui/edge/planted_seal.py",
+        "import cryptography.fernet",
+    ),
     "DNS is asked in sending/domains and served by the simulator": ("inbound/listener/planted.py", "import dns.resolver"),
     "PostgreSQL is driven by SQLAlchemy; the driver and migrations live in platform": ("tenants/imports/planted.py", "import psycopg"),
     "content is compiled in sending/content": ("sending/campaigns/planted_liquid.py", "import liquid"),

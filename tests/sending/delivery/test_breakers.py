@@ -9,7 +9,7 @@ from ways import Ways
 
 from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
-from posthouse.sending.delivery import backoff, lane
+from posthouse.sending.delivery import backoff, outlet
 from posthouse.sending.delivery import ways as of_ways
 from posthouse.sending.pools import health
 from posthouse.sending.pools import queries as of_pools
@@ -96,7 +96,7 @@ def test_what_a_failing_route_had_in_hand_leaves_by_another(ways, world):
 def test_a_provider_that_asks_for_less_is_left_alone(ways, world, monkeypatch):
     """After two plain words its recipients rest on this route; one letter asks again, then the rest follows. Others aren't touched."""
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 3.0)
-    monkeypatch.setattr(lane, "HOLD_SECONDS", 0.1)
+    monkeypatch.setattr(outlet, "HOLD_SECONDS", 0.1)
     refusing, tries = [True], []
 
     def script(_at, verb, line):
