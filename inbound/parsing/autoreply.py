@@ -2,7 +2,7 @@
 
 import re
 
-from posthouse.inbound.parsing.away import ABSENT, HOLIDAY, RECEIVED, SAID_AUTOMATIC, SUBJECT
+from posthouse.inbound.parsing.away import ABSENT, HOLIDAY, RECEIVED, SAID_AUTOMATIC, SUBJECT, THANKS
 from posthouse.inbound.parsing.letter import Letter
 
 _MARKS = (
@@ -77,6 +77,9 @@ def _is_list_mail(letter: Letter) -> bool:
 def _says_so(letter: Letter) -> bool:
     opening = _opening(letter)
     if SAID_AUTOMATIC.search(opening):
+        return True
+    # A person's program quotes what it answers, and he says more than that he is away.
+    if THANKS.search(opening) and ABSENT.search(opening) and len(letter.low) < OPENING and "\n>" not in letter.low:
         return True
     marked = is_marked_automatic(letter) or letter.get("precedence").strip().lower() in ("bulk", "junk")
     return marked and bool(ABSENT.search(opening) or RECEIVED.search(opening))

@@ -25,6 +25,7 @@ _ABSENCE = (
     r"abwesenheit|nicht im (?:haus|b[üu]ro)|absence du bureau|absente? du bureau|message d'absence|^absence\s?:|avis d'absence",
     r"fuera de (?:la )?oficina|fuori (?:ufficio|sede)|fora do escrit[oó]rio|aus[êe]ncia (?:tempor[áa]ria|do escrit[óo]rio)|afwezigheids(?:bericht|melding)|buiten kantoor",
     r"fr[åa]nvaro|frav[æe]rs?(?:melding|besked)?\b|poissaolo|nieobecno[śs][ćc]|poza biurem|mimo kancel[áa][řr]|mimo kancel[áa]rie|h[áa]zon k[íi]v[üu]l",
+    r"[āa]rpus biroja|ne biure\b|kontorist v[äa]ljas|inte p[åa] kontoret|(?:ikke|ute) (?:p[åa]|av) kontoret|izvan ureda|вне офиса|поза офісом|[îi]n afara biroului|fora de l'oficina|di luar kantor|irod[áa]n k[íi]v[üu]l",
     r"об отсутствии|atbildes zi[nņ]a|promb[ūu]tn|ofis d[ıi][şs][ıi]|εκτός γραφείου|不在|부재",
 )
 # One word for being away, before a colon; or a person's sentence before the subject that it answers.
@@ -56,6 +57,12 @@ ABSENT = re.compile("|".join(_ABSENT))
 SAID_AUTOMATIC = re.compile(
     r"this is an? auto(?:mat(?:ic|ed))?[ -]?(?:generated )?(?:reply|response|answer|acknowledge)|(?:automatic|automated|auto-?generated) (?:reply|response|acknowledg)|dies ist eine automatische|ceci est (?:un message|une réponse) automatique|esta es una respuesta automática|esta é uma (?:resposta|mensagem) automática|questa è una risposta automatica"
     r"|dit is een automatisch (?:antwoord|bericht)|detta är ett automatiskt|dette er (?:et|en) automatisk|to jest (?:automatyczna|wiadomość automatyczna)|это автоматическ|これは自動"
+)
+# Whoever thanks for a mail and in the next sentence is not there has not read it.
+THANKS = re.compile(
+    r"thank(?:s| you) for (?:your|the|contacting|getting|reaching|writing)|(?:danke?|dank) (?:für|voor)|merci (?:de|pour) vo(?:tre|s)|gracias por (?:su|tu|contactar)"
+    r"|obrigad[oa] (?:pel[oa]|por)|grazie per|tack för|takk? for|kiitos|dzi[eę]kuj[eę] za|děkuji za|ďakujem za|köszönöm|mulțumesc pentru|hvala (?:za|na|vam)"
+    r"|спасибо за|дякую за|благодаря за|paldies par|ačiū|aitäh|ευχαριστώ|teşekkür|terima kasih|メール.{0,10}ありがとう|感谢您的"
 )
 RECEIVED = re.compile(
     r"thank you for (?:your (?:e-?mail|message)|contacting)[^.\n]{0,80}(?:out of|away|respond|get back)|(?:we have|your (?:request|message|e-?mail) (?:has been|was)) received"

@@ -6,8 +6,9 @@ from posthouse.sending.replies.cards import Stage
 
 LONGEST_TEXT = 4000  # characters; RFC 5321 4.5.3.1.5 allows 512 a line, reports quote a few lines
 
-# RFC 3463 2: class.subject.detail, up to three digits each. Not inside a longer dotted number such as an IP address.
-_STATUS = re.compile(r"(?<![\d.\-/@v])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d|-\d{2}\.)")
+# RFC 3463 2: class.subject.detail, up to three digits each. Not inside a longer dotted number such as an IP address, nor
+# the section of a standard that a refusal cites.
+_STATUS = re.compile(r"(?<![\d.\-/@v])(?<!section )(?<!Section )([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d|-\d{2}\.)")
 # RFC 5321 4.2.1 ends the middle digit at 5; 570 and 571 are in use for refusals nevertheless.
 _CODE = re.compile(r"(?<![\d.\-#/@:])(?<!port )([45][0-5]\d|57[01])(?=[ \-:]|$)(?!\s*(?:bytes|seconds|messages))")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,256}@[a-z0-9\-_.]{1,255}")

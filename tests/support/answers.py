@@ -189,6 +189,11 @@ AUTOMATIC: tuple[tuple[str, str, str, str], ...] = (
     ("ann@example.net", "X-Autoreply: yes\n", "Re: Hi", "gone fishing"),
     ("ann@example.net", "X-Loop: vacation\nAuto-Submitted: auto-replied (vacation)\n", "Re: Hi", "gone fishing"),
     ("ann@example.net", "X-Autorespond: Hi\n", "away: Hi", "x"),
+    ("k@example.net", "", "Ārpus biroja: Spring", "Sveiki! Esmu atvaļinājumā līdz 5. martam."),
+    ("k@example.net", "", "Re: Wiosna", "Dziękuję za wiadomość. Obecnie przebywam na urlopie do 10 marca."),
+    ("k@example.net", "", "Re: Frühjahr", "Vielen Dank für Ihre Nachricht. Ich bin bis Montag nicht im Büro."),
+    ("k@example.net", "", "Вне офиса: Весна", "Вернусь в понедельник."),
+    ("k@example.net", "", "Re: Printemps", "Merci de votre message. Je suis actuellement en congé."),
 )
 
 BY_PEOPLE_OR_SHOPS: tuple[tuple[str, str, str, str], ...] = (
@@ -216,4 +221,10 @@ BY_PEOPLE_OR_SHOPS: tuple[tuple[str, str, str, str], ...] = (
     ("ann@example.net", "", "Re: Holiday", "I am on holiday next week, can we postpone?"),
     ("ann@example.net", "", "Semester start", "When does the semester start?"),
     ("ann@example.net", "", "Vacation rental enquiry", "Is the house free in July?"),
+    (
+        "k@example.net",
+        "",
+        "Re: Thursday",
+        "Thank you for your message. I am out of office next week, so let us meet on Monday.\n\n> Does Thursday suit you?",
+    ),
 )
