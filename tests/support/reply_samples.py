@@ -703,4 +703,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "shape-recipient-refuses": ("550 The addressee refuses mail from you",),
     "recipient-rejected-at-rcpt": ("550 5.7.1 <ann@example.net>: Recipient address rejected: no (in reply to RCPT TO command)",),
     "recipient-rejected": ("550 <ann@example.net>: Recipient address rejected: no (in reply to end of DATA command)",),
+    "reputation-named": ("451 4.7.1 deferred for reasons of reputation",),
+    "shape-come-again": ("host mx.example.net said: 451 4.7.1 Please try again in 5 minutes (in reply to RCPT TO command)",),
+    "code-at-mail": ("host mx.example.net said: 554 5.7.1 no (in reply to MAIL FROM command)",),
 }
