@@ -2,7 +2,7 @@
 
 import re
 
-from posthouse.inbound.parsing.away import ABSENT, HOLIDAY, RECEIVED, SAID_AUTOMATIC, SUBJECT, THANKS
+from posthouse.inbound.parsing.away import ABSENT, COURTESY, HOLIDAY, RECEIVED, SAID_AUTOMATIC, SUBJECT
 from posthouse.inbound.parsing.letter import Letter
 
 _MARKS = (
@@ -28,7 +28,7 @@ _CHALLENGERS = re.compile(
 _CHALLENGE = re.compile(
     r"approved senders?|senders i have approved|guest list|waitlisted|(?:message|mail|e-?mail)[^.\n]{0,40} (?:is|was|are|has been) (?:being )?(?:held|waiting|quarantined)[^.\n]{0,80}(?:until|because|confirm|verif|release|recogni[sz]ed|action)"
     r"|to (?:release|deliver) (?:your|the) (?:message|mail|e-?mail)|so that your (?:message|mail|e-?mail) (?:is|can be|will be) delivered|in order for your (?:message|mail|e-?mail)|protect(?:ing)? myself (?:from|against)|to control spam, i|(?:verify|confirm|prove) (?:that )?you are (?:a |not a )?(?:real|human|person|spammer|machine|robot)|(?:verify|identify) yourself|added to my (?:white|guest|approved)|add yourself to"
-    r"|just this once, click|challenge[ /-]response|tmda\b|sender (?:address )?verification|your (?:e-?mail|message|mail)[^.\n]{0,60}requires? (?:verification|confirmation|authentication)|para que sua mensagem seja entregue|damit ihre (?:e-?mail|nachricht) zugestellt|pour que votre message soit (?:délivré|remis)"
+    r"|just this once, click|challenge[ /-]response|tmda\b|sender (?:address )?verification|your (?:e-?mail|message|mail)[^.\n]{0,60}requires? (?:verification|confirmation|authentication)|para que sua mensagem seja entregue|spam blocker|put on hold[^\n]{0,60}confirm|confirm that you sent|damit ihre (?:e-?mail|nachricht) zugestellt|pour que votre message soit (?:délivré|remis)"
 )
 OPENING = 800  # characters of the text that say what it is; people quote machines further down
 
@@ -79,7 +79,7 @@ def _says_so(letter: Letter) -> bool:
     if SAID_AUTOMATIC.search(opening):
         return True
     # A person's program quotes what it answers, and he says more than that he is away.
-    if THANKS.search(opening) and ABSENT.search(opening) and len(letter.low) < OPENING and "\n>" not in letter.low:
+    if COURTESY.search(opening) and ABSENT.search(opening) and len(letter.low) < OPENING and "\n>" not in letter.low:
         return True
     marked = is_marked_automatic(letter) or letter.get("precedence").strip().lower() in ("bulk", "junk")
     return marked and bool(ABSENT.search(opening) or RECEIVED.search(opening))

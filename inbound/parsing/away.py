@@ -40,7 +40,7 @@ SUBJECT = re.compile(
 )
 # Words of holidays, which people use in subjects too: they count when the text says the same, or the mail says what it is.
 HOLIDAY = re.compile(
-    r"on (?:vacation|holiday|leave)|(?:annual|maternity|paternity|parental|sick) leave|i(?: a|')m (?:currently )?(?:away|out of|on)|urlaub|abwesend|en congés?|de vacaciones|en vacances|de férias|in ferie|afwezig|vakantie|semester|på ferie|urlop|dovolen|szabads[áa]g|atvaļinājum|atostog|puhkus|lomalla|poissa|tatil|izinde|отпуск|отсутстви|відпустк|odmor|dopust|concediu|休暇|休假|휴가",
+    r"on (?:vacation|holiday|leave)|(?:annual|maternity|paternity|parental|sick) leave|i(?: a|')m (?:currently )?(?:away|out of|on)|urlaub|abwesend|nepř[ií]tomn|neprítomn|távollét|odsotnost|odsutnost|відсутн|απουσία|nebūvim|en congés?|de vacaciones|en vacances|de férias|in ferie|afwezig|vakantie|semester|på ferie|urlop|dovolen|szabads[áa]g|atvaļinājum|atostog|puhkus|lomalla|poissa|tatil|izinde|отпуск|отсутстви|відпустк|odmor|dopust|concediu|休暇|休假|휴가",
     re.IGNORECASE,
 )
 # A person of the first grammatical person who is not there.
@@ -58,9 +58,11 @@ SAID_AUTOMATIC = re.compile(
     r"this is an? auto(?:mat(?:ic|ed))?[ -]?(?:generated )?(?:reply|response|answer|acknowledge)|(?:automatic|automated|auto-?generated) (?:reply|response|acknowledg)|dies ist eine automatische|ceci est (?:un message|une réponse) automatique|esta es una respuesta automática|esta é uma (?:resposta|mensagem) automática|questa è una risposta automatica"
     r"|dit is een automatisch (?:antwoord|bericht)|detta är ett automatiskt|dette er (?:et|en) automatisk|to jest (?:automatyczna|wiadomość automatyczna)|это автоматическ|これは自動"
 )
-# Whoever thanks for a mail and in the next sentence is not there has not read it.
-THANKS = re.compile(
-    r"thank(?:s| you) for (?:your|the|contacting|getting|reaching|writing)|(?:danke?|dank) (?:für|voor)|merci (?:de|pour) vo(?:tre|s)|gracias por (?:su|tu|contactar)"
+# Whoever thanks for a mail, or says whom to ask in urgent cases, and is not there has not read it.
+COURTESY = re.compile(
+    r"(?:no|limited|without|little) access to (?:my )?e-?mail|(?:for|in) (?:any )?urgent|if (?:it is|this is|your \w+ is) urgent|(?:on|upon|after) my return|when i (?:return|get back|am back)"
+    r"|in dringenden|en cas d.urgence|urgencia|dringende gevallen|casi urgenti|pilnych sprawach|срочным вопросам"
+    r"|thank(?:s| you) for (?:your|the|contacting|getting|reaching|writing)|(?:danke?|dank) (?:für|voor)|merci (?:de|pour) vo(?:tre|s)|gracias por (?:su|tu|contactar)"
     r"|obrigad[oa] (?:pel[oa]|por)|grazie per|tack för|takk? for|kiitos|dzi[eę]kuj[eę] za|děkuji za|ďakujem za|köszönöm|mulțumesc pentru|hvala (?:za|na|vam)"
     r"|спасибо за|дякую за|благодаря за|paldies par|ačiū|aitäh|ευχαριστώ|teşekkür|terima kasih|メール.{0,10}ありがとう|感谢您的"
 )

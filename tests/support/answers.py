@@ -194,6 +194,9 @@ AUTOMATIC: tuple[tuple[str, str, str, str], ...] = (
     ("k@example.net", "", "Re: Frühjahr", "Vielen Dank für Ihre Nachricht. Ich bin bis Montag nicht im Büro."),
     ("k@example.net", "", "Вне офиса: Весна", "Вернусь в понедельник."),
     ("k@example.net", "", "Re: Printemps", "Merci de votre message. Je suis actuellement en congé."),
+    ("k@example.net", "", "Re: Spring", "I am currently out of the office with no access to email. For urgent matters please call Bo."),
+    ("k@example.net", "", "Nepřítomnost: Jaro", "Jsem na dovolené."),
+    ("k@example.net", "", "Confirm your e-mail to me", "I use a spam blocker. Your message was put on hold. Please confirm it by a reply."),
 )
 
 BY_PEOPLE_OR_SHOPS: tuple[tuple[str, str, str, str], ...] = (

@@ -155,3 +155,9 @@ def test_what_is_remembered_of_strangers_is_bounded() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 50 * (LONGEST_TEXT + 5_000)
+
+
+def test_the_section_of_a_standard_is_no_status() -> None:
+    """A refusal that cites RFC 5322 section 2.1.1 is neither a success nor about an unknown user."""
+    answer = classify(0, None, "550 Header line too long, see RFC 5322 section 2.1.1", stage="dot")
+    assert (answer.action, answer.status, answer.reason) == ("failed", None, "notcompliantrfc")
