@@ -79,3 +79,29 @@ def test_the_page_says_what_holds_a_campaign_as_it_changes(served, chrome, tmp_p
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("1 in flight: these come back within two seconds").wait_for(timeout=15_000)
     context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(120)
+def test_the_list_of_recipients_follows_without_moving_the_reader(served, chrome):
+    """What has become of somebody appears by itself; who has scrolled and stands on a link stays there, and nothing is read out."""
+    scope, campaign_id, _ = _running(served.world)
+    context = chrome.new_context(reduced_motion="reduce", viewport={"width": 900, "height": 320})
+    page = watched(context.new_page())
+    sign_in(page, served.url, served.world.a1.email)
+    page.goto(f"{served.url}/campaigns/{ids.encode('cmp', campaign_id)}/recipients")
+    last = page.locator("#live tbody tr").last.locator("a").first
+    last.focus()
+    page.evaluate("window.scrollTo(0, 120)")
+    where = page.evaluate("[window.scrollY, document.activeElement.getAttribute('href')]")
+    with transaction(scope):
+        session(scope).execute(
+            sa.text(
+                "UPDATE message SET state = 'failed', reason = 'mailboxfull', settled_at = now()"
+                " WHERE contact_id = (SELECT min(contact_id) FROM message)"
+            )
+        )
+    page.locator("#live tbody").get_by_text("Not taken").wait_for(timeout=15_000)
+    assert page.evaluate("[window.scrollY, document.activeElement.getAttribute('href')]") == where
+    assert page.locator("#live [aria-live], #live [role=status]").count() == 0
+    context.close()
