@@ -12,7 +12,7 @@ from posthouse.platform import clock, logs
 from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
 from posthouse.sending.delivery.claiming import Card, Claimed
 from posthouse.sending.delivery.conversation import Letter, Verdict
-from posthouse.sending.delivery.gate import FITS_NOWHERE
+from posthouse.sending.delivery.gate import too_large
 from posthouse.sending.delivery.journal import JournalFailed, Mark, Record
 from posthouse.sending.delivery.outcomes import COMPOSE
 from posthouse.sending.delivery.queues import OPEN, Gate, Lane, Queue, Queues
@@ -20,8 +20,6 @@ from posthouse.sending.delivery.wire import Reply
 
 # A letter that comes back so often without its body having left is put off like a deferred one.
 TRIES = 3
-_TOO_LARGE = f"The message has {{:,}} bytes: {FITS_NOWHERE}."
-_NOTHING = Reply(0, None, "")
 LOW_WATER = 100  # fewer messages than this waiting at a desk are news to whoever claims
 _MARKS = {Verdict.SENT: Mark.SENT, Verdict.DEFERRED: Mark.DEFERRED, Verdict.REFUSED: Mark.REFUSED}
 
@@ -125,8 +123,7 @@ class Consignment:
     def _set_aside(self, queue: Queue, letter: Letter, gate: Gate) -> None:
         """Keep a letter for a route that takes larger ones, or say that there is none."""
         if gate.fits_nowhere(letter.size_bytes, self.group_of(letter.message_id)):
-            # RFC 3463 section 3.4: X.3.4, message too big for system.
-            self._note(Mark.REFUSED, letter.message_id, Reply(552, "5.3.4", _TOO_LARGE.format(letter.size_bytes)), "")
+            self._note(Mark.REFUSED, letter.message_id, too_large(letter.size_bytes), "")
         else:
             queue.large.append(letter)
             self.waiting += 1
@@ -290,7 +287,7 @@ class RouteFeed:
         """Pass on; see Consignment."""
         owner = self._owner.pop(letter.message_id)
         owner.lose(letter, why)
-        self._gate.heard(owner.group_of(letter.message_id), Verdict.REFUSED, _NOTHING)
+        self._gate.heard(owner.group_of(letter.message_id), Verdict.REFUSED, Reply(0, None, ""))
 
     def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
         """Pass on, and have an idle connection look again."""

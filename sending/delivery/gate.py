@@ -13,6 +13,11 @@ from posthouse.sending.rates.rules import NONE, WHOLE
 FITS_NOWHERE = "no way out takes one so large"
 
 
+def too_large(size_bytes: int) -> Reply:
+    """Return what is said to a letter that no way out takes (RFC 3463 section 3.4: X.3.4, message too big for system)."""
+    return Reply(552, "5.3.4", f"The message has {size_bytes:,} bytes: {FITS_NOWHERE}.")
+
+
 class Connection:
     """The gate of one connection of a way."""
 

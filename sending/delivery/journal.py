@@ -1,18 +1,16 @@
 """A lease's journal: an append-only local file that outlives its process, and whose lock tells whether the process lives.
 
 The file is made under a hidden name, locked with flock, and only then renamed to `<tenant>-<lease>`, so whoever sees it
-by that name and gets the lock knows that its holder is dead: for certain, without a time-out. Lines:
+by that name and gets the lock knows that its holder is dead: for certain, without a time-out. It must never be
+open across a fork: a child would hold the lock on behalf of a dead parent. Lines:
 
-    L <tenant> <lease> <until> <reseller> <boot>
-                                          the head; until = seconds since 1970 until which the lease's COMMIT may still arrive;
+    L <tenant> <lease> <until> <reseller> <boot>      the head; until = seconds since 1970 until which the lease's COMMIT may still arrive;
                                           boot = which start of the machine wrote it: after another one lines may be missing
     I <message> <route>                   the body is about to leave: from here to the reply nobody knows
     O <message> <code> <enhanced> <stage> <text>      taken (2xx after the final dot)
     N ...the same...                      not now (4xx, or a refusal that says nothing about the message)
     P ...the same...                      refused for good (5xx)
     U <message> <why>                     the body left and no reply came
-
-The file must never be open across a fork: a child would hold the lock on behalf of a dead parent.
 """
 
 from __future__ import annotations

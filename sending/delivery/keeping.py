@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from posthouse.platform.db import transaction
 from posthouse.platform.errors import AppError
 from posthouse.platform.scope import Scope, system
 from posthouse.sending.campaigns import composers
+from posthouse.sending.delivery import hosts
 from posthouse.sending.delivery.claiming import Claimed
 from posthouse.sending.delivery.desk import Composes
 from posthouse.sending.delivery.outlet import Known
@@ -71,6 +73,28 @@ def leave(worker: str) -> None:
     scope = system("delivery")
     with contextlib.suppress(sa.exc.SQLAlchemyError), transaction(scope):
         slots.leave(scope, worker=worker)
+
+
+class Notes:
+    """How many messages were tried by which pool since the last note; what could not be written is kept for the next one."""
+
+    def __init__(self) -> None:
+        self._tried: Counter[int] = Counter()
+        self._unsaid: Counter[int] = Counter()
+
+    def count(self, pool_id: int, messages: int) -> None:
+        """Count messages that were tried."""
+        self._tried[pool_id] += messages
+
+    def write(self, host: str, ways: Sequence[Way]) -> None:
+        """Write that the host lives, and all that was counted; see `note_ways`."""
+        with transaction(scope := system("delivery")):
+            hosts.note_seen(scope, host)
+        tried, self._tried = self._tried, Counter()
+        self._unsaid += tried
+        # In one order by all workers, so that no two can wait for each other.
+        note_ways(sorted(ways, key=lambda one: one.login.card.id), self._unsaid)
+        self._unsaid = Counter()
 
 
 def note_ways(ways: Sequence[Way], tried: Mapping[int, int]) -> None:

@@ -8,7 +8,6 @@ import gc
 import os
 import signal
 import threading
-from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -70,8 +69,7 @@ class LaneWorker:
         self._outlets_until: dict[int, float] = {}
         self._at_work: set[Consignment] = set()
         self._settling: set[asyncio.Task[None]] = set()
-        self._tried: Counter[int] = Counter()  # messages by pool since the last note
-        self._unsaid: Counter[int] = Counter()  # the same, from notes that could not be written
+        self._notes = keeping.Notes()
         self._news = asyncio.Event()  # a lease is settled, little waits, or the end is near
 
     async def run(self) -> None:
@@ -242,7 +240,7 @@ class LaneWorker:
 
     def _close(self, consignment: Consignment) -> None:
         self._at_work.discard(consignment)
-        self._tried[consignment.claimed.pool_id] += len(consignment.records)
+        self._notes.count(consignment.claimed.pool_id, len(consignment.records))
         self._news.set()
 
     async def _keep(self) -> None:
@@ -276,18 +274,10 @@ class LaneWorker:
     def _keep_tables(self) -> None:
         stops.look(list(self._at_work))
         sweeper.sweep_folder(self._place.folder)
-        scope = system("delivery")
-        with transaction(scope):
-            hosts.note_seen(scope, self._place.host)
         self._note_ways()
 
     def _note_ways(self) -> None:
-        # In one order by all workers, so that no two can wait for each other.
-        ways = [way for outlet in list(self._outlets.values()) for way in outlet.ways]
-        tried, self._tried = self._tried, Counter()
-        self._unsaid += tried
-        keeping.note_ways(sorted(ways, key=lambda one: one.login.card.id), self._unsaid)
-        self._unsaid = Counter()
+        self._notes.write(self._place.host, [way for outlet in list(self._outlets.values()) for way in outlet.ways])
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
         """Run database work beside the loop, with an application context and so a session of its own."""
