@@ -11,6 +11,7 @@ from posthouse.sending.campaigns import expansion, report, services
 from posthouse.sending.campaigns.models import Campaign
 from posthouse.sending.delivery import picking
 from posthouse.sending.messages import intake
+from posthouse.sending.messages import queries as messages
 from posthouse.tenants.contacts import queries as contacts
 from posthouse.tenants.lists import queries as list_queries
 from posthouse.tenants.lists import services as lists
@@ -107,6 +108,21 @@ def test_the_report_reads_a_page(shop):
     unknown = lambda _live: report.recipients(shop.scope, campaign_id, outcome="unknown")  # noqa: E731
     assert read(shop.scope, unknown, "message") <= 3
     assert read(shop.scope, lambda _live: report.get_report(shop.scope, campaign_id), "message", "subscription", "contact") == 0
+
+
+def test_the_messages_of_one_contact_or_tag_are_found_by_it(shop, settings):
+    """Of 3,003 in order of time; by the tag each is looked up."""
+    shop, _campaign_id = shop
+    with transaction(shop.scope) as live:
+        live.execute(sa.text("INSERT INTO message_tag (tenant_id, tag, message_id) SELECT tenant_id, 'n' || id % 500, id FROM message"))
+        one, contact = live.execute(sa.text("SELECT id, contact_id FROM message ORDER BY id LIMIT 1")).one()
+    found = []
+    by_contact = lambda _live: found.extend(messages.list_messages(shop.scope, contact_id=contact))  # noqa: E731
+    assert read(shop.scope, by_contact, "message") <= 3
+    assert [card.id for card in found] == [one]
+    by_tag = lambda _live: found.extend(messages.list_messages(shop.scope, tag=f"n{one % 500}"))  # noqa: E731
+    assert read(shop.scope, by_tag, "message") <= 60
+    assert one in {card.id for card in found[1:]}
 
 
 def test_a_list_s_page_reads_its_contacts_one_by_one(shop, settings, monkeypatch):
