@@ -75,11 +75,18 @@ class _Line:
         self._file: BinaryIO = self._socket.makefile("rb")
         self._asked: Mail | None = None  # whose commands are on their way
         self._open = False  # is a transaction open that came to nothing?
+        try:
+            self._greeted = self._greet()
+        except OSError:
+            self.close()
+            raise
+
+    def _greet(self) -> int:
         code = self._reply()
-        if code == 220:
-            self._socket.sendall(b"EHLO [127.0.0.1]\r\n")
-            code = self._reply()
-        self._greeted = code
+        if code != 220:
+            return code
+        self._socket.sendall(b"EHLO [127.0.0.1]\r\n")
+        return self._reply()
 
     def hand_in(self, mail: Mail, following: Mail | None) -> int:
         """Return the reply that decided about this mail."""
