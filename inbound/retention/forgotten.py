@@ -25,9 +25,9 @@ _LENGTH = 16
 def remember(scope: Scope, addresses: Iterable[str]) -> None:
     """Know these addresses, in small letters, for as long as unmatched mail is kept. May be repeated."""
     until = clock.now() + timedelta(days=settings().inbound_mail_days)
-    rows = [{"mark": _mark(one, keyring().current), "until": until} for one in sorted(addresses)]
+    rows = [{"address_hash": _hash(one, keyring().current), "until": until} for one in sorted(addresses)]
     statement = insert(ForgottenAddress).values(rows)
-    session(scope).execute(statement.on_conflict_do_update(index_elements=["mark"], set_={"until": statement.excluded.until}))
+    session(scope).execute(statement.on_conflict_do_update(index_elements=["address_hash"], set_={"until": statement.excluded.until}))
 
 
 def any_forgotten(scope: Scope) -> bool:
@@ -37,14 +37,14 @@ def any_forgotten(scope: Scope) -> bool:
 
 def forgotten_among(scope: Scope, addresses: Iterable[str]) -> set[str]:
     """Return which of the addresses, in small letters, were erased; hashed under every master key, so that a rotation forgets nobody."""
-    marks = {_mark(one, key_id): one for one in addresses for key_id in keyring().keys}
-    if not marks:
+    hashes = {_hash(one, key_id): one for one in addresses for key_id in keyring().keys}
+    if not hashes:
         return set()
-    query = sa.text("SELECT mark FROM forgotten_address WHERE mark = ANY (CAST(:marks AS bytea[]))")
-    return {marks[bytes(mark)] for mark in session(scope).scalars(query, {"marks": list(marks)})}
+    query = sa.text("SELECT address_hash FROM forgotten_address WHERE address_hash = ANY (CAST(:hashes AS bytea[]))")
+    return {hashes[bytes(found)] for found in session(scope).scalars(query, {"hashes": list(hashes)})}
 
 
-def _mark(address: str, key_id: int) -> bytes:
+def _hash(address: str, key_id: int) -> bytes:
     return keyring().mac("forgotten-address", address.encode("utf-8", "replace"), length=_LENGTH, key_id=key_id)
 
 

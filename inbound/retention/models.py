@@ -15,5 +15,5 @@ class ForgottenAddress(PlatformRow):
 
     __tablename__ = "forgotten_address"
 
-    mark: Mapped[bytes]
+    address_hash: Mapped[bytes]
     until: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))

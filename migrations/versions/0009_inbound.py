@@ -99,9 +99,9 @@ def upgrade() -> None:
     # Keyed hashes of erased addresses, which late mail may still name.
     platform_table(
         "forgotten_address",
-        sa.Column("mark", sa.LargeBinary, nullable=False),
+        sa.Column("address_hash", sa.LargeBinary, nullable=False),
         sa.Column("until", _WHEN, nullable=False),
-        unique=[("mark",)],
+        unique=[("address_hash",)],
         indexes=[Index(('"until"',), name="ix_forgotten_address_until")],
         grants=Grants(worker="select, insert, update (until), delete"),
     )

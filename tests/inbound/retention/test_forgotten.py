@@ -91,8 +91,8 @@ def test_what_comes_in_after_an_erasure_is_not_kept_where_it_names_the_person(de
 def test_no_address_can_be_read_from_what_is_remembered(erased, settings) -> None:
     erased()
     with psycopg.connect(settings.database_url) as live:
-        rows = live.execute("SELECT mark FROM forgotten_address").fetchall()
-    assert [len(mark) for (mark,) in rows] == [16]
+        rows = live.execute("SELECT address_hash FROM forgotten_address").fetchall()
+    assert [len(found) for (found,) in rows] == [16]
 
 
 def test_a_post_that_comes_late_does_its_work_and_is_blanked(desk: Desk, erased) -> None:
