@@ -20,6 +20,7 @@ from posthouse.sending.delivery import choosing, journal, picking, turns
 from posthouse.sending.delivery.journal import Journal
 from posthouse.sending.delivery.leftovers import quota_hold, room_hold, tell_campaigns, without_held, without_waiting
 from posthouse.sending.delivery.outcomes import HORIZONS
+from posthouse.sending.delivery.sizing import MOST, Sizes
 from posthouse.sending.delivery.turns import Hold
 from posthouse.sending.mailboxes.queries import groups_of
 from posthouse.sending.mailboxes.rules import OTHER
@@ -33,7 +34,6 @@ from posthouse.sending.warmup.services import Sharing
 from posthouse.tenants.quotas.services import reserve
 from posthouse.tenants.suppressions.queries import suppressed_emails
 
-MOST = 400
 WORK_SECONDS = 60
 # After this a lease's COMMIT can't arrive any more, and no body leaves.
 UNTIL = timedelta(seconds=WORK_SECONDS + 30)
@@ -117,30 +117,45 @@ class Place:
     worker: str
 
 
+_USUAL_SIZES = Sizes()
+
+
+class _Terms(NamedTuple):
+    """On what a claim is made; see `claim`."""
+
+    place: Place
+    sharers: int
+    resting: Collection[int]
+    sizes: Sizes
+
+
 class _TooMuch(Exception):
     """More was leased than the limits allow; nothing of it is committed."""
 
 
-def claim(scope: Scope, *, stream: str, place: Place, sharers: int = 1, resting: Collection[int] = ()) -> Claimed | None:
-    """Claim up to 400 due messages of the tenant in a transaction of its own; None when none can be sent now.
+def claim(
+    scope: Scope, *, stream: str, place: Place, sharers: int = 1, resting: Collection[int] = (), sizes: Sizes = _USUAL_SIZES
+) -> Claimed | None:
+    """Claim due messages of the tenant in a transaction of its own; None when none can be sent now. `sizes` says how many at most.
 
     Where the pool's rates are limited it is no more than one of `sharers` workers can send soon. Nothing is claimed for pools
     that are `resting`.
     When the transaction fails the journal is let go for the sweeper: nobody knows whether the COMMIT arrived.
     """
+    terms = _Terms(place, sharers, resting, sizes)
     # The ledger's rows are everybody's. While no limit binds they are locked when all else is done, for nothing but the commit:
     # a single message never waits for a campaign's lease to be written.
     try:
-        return _attempt(scope, stream, place, sharers, resting, ask_first=False)
+        return _attempt(scope, stream, terms, ask_first=False)
     except _TooMuch:
-        return _attempt(scope, stream, place, sharers, resting, ask_first=True)
+        return _attempt(scope, stream, terms, ask_first=True)
 
 
-def _attempt(scope: Scope, stream: str, place: Place, sharers: int, resting: Collection[int], *, ask_first: bool) -> Claimed | None:
+def _attempt(scope: Scope, stream: str, terms: _Terms, *, ask_first: bool) -> Claimed | None:
     claimed = None
     try:
         with transaction(scope):
-            claimed = _claim(scope, stream, place, sharers, resting, ask_first=ask_first)
+            claimed = _claim(scope, stream, terms, ask_first=ask_first)
     except BaseException:
         if claimed is not None:
             claimed.journal.close()
@@ -148,14 +163,14 @@ def _attempt(scope: Scope, stream: str, place: Place, sharers: int, resting: Col
     return claimed
 
 
-def _claim(scope: Scope, stream: str, place: Place, sharers: int, resting: Collection[int], *, ask_first: bool) -> Claimed | None:
+def _claim(scope: Scope, stream: str, terms: _Terms, *, ask_first: bool) -> Claimed | None:
     now = clock.now()
     around = rows(scope, _STANDING, {"tenant": scope.tenant, "reseller": scope.reseller, "stream": stream, "now": now})[0]
     grade = standing.grade_for(stream, around.grades or [])
     chosen = choosing.choice(around)
 
     def room_of(pool_id: int | None) -> Room:
-        return look(scope, pool_id=pool_id, sharers=sharers) if around.limited and pool_id is not None else Room()
+        return look(scope, pool_id=pool_id, sharers=terms.sharers) if around.limited and pool_id is not None else Room()
 
     room = room_of(around.pool_id) if chosen.plain else Room()
     hold = _standing_hold(scope, stream, around, grade, now) or room_hold(room)
@@ -163,14 +178,14 @@ def _claim(scope: Scope, stream: str, place: Place, sharers: int, resting: Colle
         _leave(scope, stream, now, around.pool_id, hold, taken=0)
         return None
     slow = grade is Grade.SLOWED
-    most = int(min(SLOW_MESSAGES if slow else MOST, room.most))
+    most = int(min(SLOW_MESSAGES if slow else MOST, terms.sizes.of(around.pool_id if chosen.plain else None), room.most))
     running = around.running or []
     picked, full = picking.pick(scope, stream=stream, now=now, campaigns=running, most=most)
     fit = _drop_unfit(scope, stream, now, picked)
     groups = groups_of(scope, [row.domain for row in fit])
     pool_id, left = around.pool_id, False
     if not chosen.plain:
-        found = choosing.pick(scope, chosen, fit, groups, look=room_of, resting=resting, now=now)
+        found = choosing.pick(scope, chosen, fit, groups, look=room_of, resting=terms.resting, now=now)
         pool_id, room, fit, left = found.pool_id, found.room, list(found.rows), found.more
     fit = without_held(scope, room, fit, groups)
     sharing = warmup.share_out(scope, pool_id=pool_id, messages=fit) if around.warming and pool_id is not None else Sharing()
@@ -189,7 +204,7 @@ def _claim(scope: Scope, stream: str, place: Place, sharers: int, resting: Colle
     _leave(scope, stream, now, pool_id, hold, taken=len(taken), more=full or left)
     if not taken or pool_id is None:
         return None
-    made = _lease(scope, stream, now, place, around.lease_id, pool_id, taken)
+    made = _lease(scope, stream, now, terms.place, around.lease_id, pool_id, taken)
     try:
         if grant is None and reserve(scope, lease_id=around.lease_id, wanted=len(taken)).amount < len(taken):
             raise _TooMuch

@@ -13,15 +13,19 @@ from posthouse.sending.content.cards import Composed, MessageCard, RenderFailed
 from posthouse.sending.delivery.claiming import Card, Claimed
 from posthouse.sending.delivery.conversation import Letter, Verdict
 from posthouse.sending.delivery.gate import too_large
-from posthouse.sending.delivery.journal import JournalFailed, Mark, Record
+from posthouse.sending.delivery.journal import JournalFailed
 from posthouse.sending.delivery.outcomes import COMPOSE
 from posthouse.sending.delivery.queues import OPEN, Gate, Lane, Queue, Queues
+from posthouse.sending.delivery.records import Mark, Record
 from posthouse.sending.delivery.wire import Reply
 
 # A letter that comes back so often without its body having left is put off like a deferred one.
 TRIES = 3
-LOW_WATER = 100  # fewer messages than this waiting at a desk are news to whoever claims
+LOW_WATER = 250  # fewer messages than this waiting at a desk are news to whoever claims
 _MARKS = {Verdict.SENT: Mark.SENT, Verdict.DEFERRED: Mark.DEFERRED, Verdict.REFUSED: Mark.REFUSED}
+
+
+Soon = Callable[[Callable[[], None]], object]
 
 
 class Composes(Protocol):
@@ -35,9 +39,9 @@ class Composes(Protocol):
 
 
 class Consignment:
-    """A lease at work. All its methods run in the loop's thread."""
+    """A lease at work. All its methods run in the loop's thread. `soon` has something done before anything else happens; None: that loop."""
 
-    def __init__(self, claimed: Claimed, composers: Mapping[int, Composes | str], *, work_until: float) -> None:
+    def __init__(self, claimed: Claimed, composers: Mapping[int, Composes | str], *, work_until: float, soon: Soon | None = None) -> None:
         self.claimed = claimed
         self.work_until = work_until
         self.records: dict[int, Record] = {}
@@ -52,6 +56,8 @@ class Consignment:
         self._cards = {card.id: card for card in claimed.cards}
         self._tries: dict[int, int] = {}
         self._out = 0
+        self._flushing = False
+        self._soon = soon
 
     def waiting_for(self, lane: Lane, gate: Gate = OPEN) -> dict[str, int]:
         """How many wait for a warming route, or (None) for any that is warm, by their mailbox provider."""
@@ -129,7 +135,8 @@ class Consignment:
             self.waiting += 1
 
     def _make(self, queue: Queue) -> None:
-        """Compose the next few of one revision."""
+        """Compose the next few of one revision; what was heard doesn't wait for that."""
+        self._flush()
         cards: list[Card] = []
         composer = self._composers[queue.cards[0].revision_id]
         most = 1 if isinstance(composer, str) else composer.at_once
@@ -195,8 +202,16 @@ class Consignment:
     def _note(self, mark: Mark, message_id: int, reply: Reply, stage: str) -> None:
         route = before.route_id if (before := self.records.get(message_id)) else 0
         self.records[message_id] = Record(mark, message_id, reply.code, reply.enhanced, stage, reply.text[:500], route)
+        self.claimed.journal.record(mark, message_id, reply, stage)
+        if not self._flushing:
+            self._flushing = True
+            (self._soon or asyncio.get_running_loop().call_soon)(self._flush)
+
+    def _flush(self) -> None:
+        """Have written down what was heard, where no intent has taken it along meanwhile."""
+        self._flushing = False
         try:
-            self.claimed.journal.record(mark, message_id, reply, stage)
+            self.claimed.journal.flush()
         except JournalFailed as failure:
             self._not_written(failure)
 
@@ -238,60 +253,3 @@ class Desk:
         """Take a consignment to the desk."""
         self.consignments.append(consignment)
         self.work.set()
-
-
-class RouteFeed:
-    """Hands a desk's letters to one connection of a route. `preamble`: the route's own header lines, put before each letter."""
-
-    def __init__(self, desk: Desk, route_id: int, *, lane: Lane = None, preamble: bytes = b"", gate: Gate = OPEN) -> None:
-        self._desk = desk
-        self._route_id = route_id
-        self._lane = lane
-        self._preamble = preamble
-        self._gate = gate
-        self._owner: dict[int, Consignment] = {}
-        self.finished = 0
-
-    def pull(self) -> Letter | None:
-        """Return the next letter of the oldest consignment that has one; None also when the route is to take no more."""
-        if not self._gate.may_pull():
-            return None
-        for consignment in self._desk.consignments:
-            letter = consignment.pull(self._lane, self._gate)
-            if letter is not None:
-                self._owner[letter.message_id] = consignment
-                self._gate.took(consignment.group_of(letter.message_id))
-                if consignment.waiting < LOW_WATER and self._desk.waiting < LOW_WATER:
-                    self._desk.tell_low()
-                return self._with_preamble(letter)
-        return None
-
-    def _with_preamble(self, letter: Letter) -> Letter:
-        """Put the route's headers on top, as trace headers are: the letter's signature doesn't cover them."""
-        if not self._preamble:
-            return letter
-        return letter._replace(data=self._preamble + letter.data, size_bytes=letter.size_bytes + len(self._preamble))
-
-    def begin(self, letter: Letter) -> bool:
-        """Pass on; see Consignment."""
-        return self._owner[letter.message_id].begin(letter, self._route_id)
-
-    def finish(self, letter: Letter, verdict: Verdict, reply: Reply, stage: str) -> None:
-        """Pass on; see Consignment."""
-        self.finished += 1
-        owner = self._owner.pop(letter.message_id)
-        owner.finish(letter, verdict, reply, stage)  # what was heard is written down before anything is made of it
-        self._gate.heard(owner.group_of(letter.message_id), verdict, reply)
-
-    def lose(self, letter: Letter, why: str) -> None:
-        """Pass on; see Consignment."""
-        owner = self._owner.pop(letter.message_id)
-        owner.lose(letter, why)
-        self._gate.heard(owner.group_of(letter.message_id), Verdict.REFUSED, Reply(0, None, ""))
-
-    def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
-        """Pass on, and have an idle connection look again."""
-        owner = self._owner.pop(letter.message_id)
-        self._gate.gave_back(owner.group_of(letter.message_id))
-        owner.give_back(letter, why, tried=tried)
-        self._desk.work.set()

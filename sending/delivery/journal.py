@@ -2,31 +2,23 @@
 
 The file is made under a hidden name, locked with flock, and only then renamed to `<tenant>-<lease>`, so whoever sees it
 by that name and gets the lock knows that its holder is dead: for certain, without a time-out. It must never be
-open across a fork: a child would hold the lock on behalf of a dead parent. Lines:
-
-    L <tenant> <lease> <until> <reseller> <boot>      the head; until = seconds since 1970 until which the lease's COMMIT may still arrive;
-                                          boot = which start of the machine wrote it: after another one lines may be missing
-    I <message> <route>                   the body is about to leave: from here to the reply nobody knows
-    O <message> <code> <enhanced> <stage> <text>      taken (2xx after the final dot)
-    N ...the same...                      not now (4xx, or a refusal that says nothing about the message)
-    P ...the same...                      refused for good (5xx)
-    U <message> <why>                     the body left and no reply came
+open across a fork: a child would hold the lock on behalf of a dead parent. What its lines say stands in `records.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from posthouse.sending.delivery import hosts
+from posthouse.sending.delivery.records import Mark, Replay, parse
 from posthouse.sending.delivery.wire import Reply
 
 TEXT_LIMIT = 500  # characters of a reply that are worth keeping
@@ -38,75 +30,37 @@ class JournalFailed(Exception):
     """The journal can't be written (disk full, read-only, gone): stop before any body leaves."""
 
 
-class Mark(StrEnum):
-    """What a line says."""
-
-    LEASE = "L"
-    INTENT = "I"
-    SENT = "O"
-    DEFERRED = "N"
-    REFUSED = "P"
-    UNKNOWN = "U"
-
-
-class Record(NamedTuple):
-    """The last word about one message. `code` is 0 where no server said anything; `route_id` 0 where none was chosen."""
-
-    mark: Mark
-    message_id: int
-    code: int = 0
-    enhanced: str | None = None
-    stage: str = ""
-    text: str = ""
-    route_id: int = 0
-
-
-@dataclass(slots=True)
-class Replay:
-    """What a journal says. `damaged` counts unreadable lines before the last; a torn last line is no damage."""
-
-    tenant_id: int
-    lease_id: int
-    until: int = 0
-    reseller_id: int = 0
-    records: dict[int, Record] = field(default_factory=dict)
-    damaged: int = 0
-    outlived: bool = False  # the machine went down since: what was not synced yet is gone
-
-    def of(self, message_id: int) -> Record | None:
-        """Return the last word about a message: None means that its body never left.
-
-        A damaged journal can't prove that, nor one from before a power loss, so then a message without a line is unknown.
-        """
-        known = self.records.get(message_id)
-        if known is None and self.damaged:
-            return Record(Mark.UNKNOWN, message_id, text="the journal is damaged")
-        if known is None and self.outlived:
-            return Record(Mark.UNKNOWN, message_id, text="the machine went down while it was at work")
-        return known
-
-
 class Journal:
-    """An open, locked journal. Not safe for several threads, but `sync` may run beside `write`s."""
+    """An open, locked journal. Not safe for several threads."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._fd = descriptor
+        self._held = ""
 
     def intend(self, message_id: int, route_id: int) -> None:
         """Note that the body is about to leave. Raises: JournalFailed, and then it must not leave."""
         self._append(f"I {message_id} {route_id}\n")
 
     def record(self, mark: Mark, message_id: int, reply: Reply, stage: str) -> None:
-        """Note a final reply. Raises: JournalFailed."""
-        self._append(f"{mark} {message_id} {reply.code} {reply.enhanced or '-'} {stage or '-'} {_one_line(reply.text)}\n")
+        """Note a final reply; it is written with the next intent, and by `flush` at the latest.
+
+        So it is there before another body leaves on the same connection, and a write less is needed for each message.
+        """
+        self._held += f"{mark} {message_id} {reply.code} {reply.enhanced or '-'} {stage or '-'} {_one_line(reply.text)}\n"
 
     def unknown(self, message_id: int, why: str) -> None:
         """Note that the body left and no reply came. Raises: JournalFailed."""
         self._append(f"{Mark.UNKNOWN} {message_id} {_one_line(why)}\n")
 
+    def flush(self) -> None:
+        """Write what is held back. Raises: JournalFailed."""
+        if self._held:
+            self._append("")
+
     def sync(self) -> None:
-        """Force what is written to the disk, so that only power loss within the last second can widen what is unknown."""
+        """Force all to the disk, so that only power loss within the last second can widen what is unknown. Raises: JournalFailed."""
+        self.flush()
         try:
             os.fdatasync(self._fd)
         except OSError as failure:
@@ -114,15 +68,19 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file and its lock; a sweeper will take it up."""
+        with contextlib.suppress(JournalFailed):
+            self.flush()
         os.close(self._fd)
 
     def remove(self) -> None:
         """Delete the file and let go of the lock, once its outcomes are committed."""
+        self._held = ""
         self.path.unlink(missing_ok=True)
         os.close(self._fd)
 
     def _append(self, line: str) -> None:
-        data = line.encode("utf-8", "replace")
+        data = (self._held + line).encode("utf-8", "replace")
+        self._held = ""
         try:
             written = os.write(self._fd, data)
         except OSError as failure:
@@ -221,78 +179,3 @@ def forget_unnamed(folder: Path, *, older_than: float) -> int:
             Journal(path, descriptor).remove()
             removed += 1
     return removed
-
-
-def parse(data: bytes, *, tenant_id: int, lease_id: int) -> Replay:
-    """Read a journal's bytes; never raises. What a crash tore off at the end is ignored."""
-    replay = Replay(tenant_id, lease_id)
-    # After a power loss a file system may show zeros where the last blocks were not written.
-    complete, _, _ = data.partition(b"\x00")
-    lines = complete.split(b"\n")[:-1]
-    for line in lines:
-        record = _parse_line(line.decode("utf-8", "replace"), replay)
-        if record is not None:
-            _note(replay, record)
-    return replay
-
-
-def _note(replay: Replay, record: Record) -> None:
-    before = replay.records.get(record.message_id)
-    if record.mark is Mark.INTENT or before is None:
-        replay.records[record.message_id] = record
-    else:
-        route = before.route_id
-        replay.records[record.message_id] = Record(
-            record.mark, record.message_id, record.code, record.enhanced, record.stage, record.text, route
-        )
-
-
-def _parse_line(line: str, replay: Replay) -> Record | None:
-    mark, _, rest = line.partition(" ")
-    try:
-        if mark == Mark.LEASE:
-            replay.until = _head(rest, replay)
-            return None
-        return _READERS[mark](rest)
-    except (KeyError, ValueError):
-        replay.damaged += 1
-        return None
-
-
-def _head(rest: str, replay: Replay) -> int:
-    tenant, lease, until, reseller, written_in = rest.split(" ")
-    if (int(tenant), int(lease)) != (replay.tenant_id, replay.lease_id):
-        raise ValueError("the head names another lease than the file's name")
-    replay.reseller_id = int(reseller)
-    replay.outlived = written_in != hosts.boot()
-    return int(until)
-
-
-def _intent(rest: str) -> Record:
-    message, route = rest.split(" ")
-    return Record(Mark.INTENT, _id(message), route_id=int(route))
-
-
-def _unknown(rest: str) -> Record:
-    message, _, why = rest.partition(" ")
-    return Record(Mark.UNKNOWN, _id(message), text=why)
-
-
-def _final(mark: Mark, rest: str) -> Record:
-    message, code, enhanced, stage, text = rest.split(" ", 4)
-    return Record(mark, _id(message), int(code), None if enhanced == "-" else enhanced, "" if stage == "-" else stage, text)
-
-
-def _id(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError("not an id")
-    return int(text)
-
-
-_READERS: dict[str, Callable[[str], Record]] = {
-    Mark.INTENT.value: _intent,
-    Mark.UNKNOWN.value: _unknown,
-    Mark.SENT.value: lambda rest: _final(Mark.SENT, rest),
-    Mark.DEFERRED.value: lambda rest: _final(Mark.DEFERRED, rest),
-    Mark.REFUSED.value: lambda rest: _final(Mark.REFUSED, rest),
-}

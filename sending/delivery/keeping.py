@@ -28,6 +28,7 @@ from posthouse.sending.rates import services as rates
 from posthouse.sending.rates import slots
 from posthouse.sending.rates.slots import Wish
 
+SEEN_SECONDS = 10.0  # a host that lives says so this often; it is given up for lost after minutes
 SAME_SECONDS = 0.5  # an end that moved by less is the one that is written down
 LOCK_MILLISECONDS = 3_000
 _LOCKS = sa.text("SELECT set_config('lock_timeout', :most, true)")
@@ -81,6 +82,7 @@ class Notes:
     def __init__(self) -> None:
         self._tried: Counter[int] = Counter()
         self._unsaid: Counter[int] = Counter()
+        self._seen_again = 0.0
 
     def count(self, pool_id: int, messages: int) -> None:
         """Count messages that were tried."""
@@ -88,8 +90,10 @@ class Notes:
 
     def write(self, host: str, ways: Sequence[Way]) -> None:
         """Write that the host lives, and all that was counted; see `note_ways`."""
-        with transaction(scope := system("delivery")):
-            hosts.note_seen(scope, host)
+        if clock.monotonic() >= self._seen_again:
+            with transaction(scope := system("delivery")):
+                hosts.note_seen(scope, host)
+            self._seen_again = clock.monotonic() + SEEN_SECONDS
         tried, self._tried = self._tried, Counter()
         self._unsaid += tried
         # In one order by all workers, so that no two can wait for each other.

@@ -21,9 +21,11 @@ from posthouse.sending.delivery import hosts, keeping, stops, sweeper, turns
 from posthouse.sending.delivery.claiming import WORK_SECONDS, Claimed, Place, claim
 from posthouse.sending.delivery.desk import LOW_WATER, Composes, Consignment
 from posthouse.sending.delivery.holding import Holding
-from posthouse.sending.delivery.journal import JournalFailed, Mark
+from posthouse.sending.delivery.journal import JournalFailed
 from posthouse.sending.delivery.outlet import Outlet
+from posthouse.sending.delivery.records import Mark
 from posthouse.sending.delivery.settlement import Settled, settle
+from posthouse.sending.delivery.sizing import Sizes
 
 OPEN_MESSAGES = 800  # at most about so many under lease at once, so that a stop or a death concerns few
 OPEN_LEASES = 40  # single messages come one a lease, and a slow server must not hold up those for another
@@ -67,6 +69,7 @@ class LaneWorker:
         self._workers = max(1, int(getattr(settings(), f"workers_{stream}")))
         self._outlets: dict[int, Outlet] = {}
         self._outlets_until: dict[int, float] = {}
+        self._sizes = Sizes()
         self._at_work: set[Consignment] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._notes = keeping.Notes()
@@ -134,7 +137,7 @@ class LaneWorker:
                 return False
             resting = self._resting
             claimed = await self._in_thread(
-                lambda: claim(turn, stream=self._stream, place=self._place, sharers=self._workers, resting=resting)
+                lambda: claim(turn, stream=self._stream, place=self._place, sharers=self._workers, resting=resting, sizes=self._sizes)
             )
             if claimed is not None:
                 await self._take(claimed)
@@ -210,8 +213,10 @@ class LaneWorker:
         task.add_done_callback(self._settling.discard)
 
     async def _settle(self, consignment: Consignment) -> None:
+        began = clock.monotonic()
         await consignment.done.wait()
         claimed = consignment.claimed
+        self._sizes.note(claimed.pool_id, messages=len(consignment.records), seconds=clock.monotonic() - began)
         outlet = self._outlets.get(claimed.pool_id)
         if outlet is not None and consignment in outlet.desk.consignments:
             outlet.desk.consignments.remove(consignment)

@@ -9,7 +9,7 @@ from posthouse.platform.db import Model, current_tenant
 
 
 class Lease(TenantRow):
-    """Up to 400 messages that one worker holds for a short time."""
+    """Some hundred messages that one worker holds for a short time."""
 
     __tablename__ = "lease"
 

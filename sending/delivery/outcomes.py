@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from posthouse.sending.delivery import retry
-from posthouse.sending.delivery.journal import Mark, Record
+from posthouse.sending.delivery.records import Mark, Record
 from posthouse.sending.replies.rules import classify
 from posthouse.sending.softbounces.rules import counts
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from posthouse.platform import clock
 from posthouse.sending.delivery.channel import Channel, Pace
 from posthouse.sending.delivery.conversation import End, Ended, converse
-from posthouse.sending.delivery.desk import Consignment, Desk, RouteFeed
+from posthouse.sending.delivery.desk import Consignment, Desk
+from posthouse.sending.delivery.feed import RouteFeed
 from posthouse.sending.delivery.gate import Connection
 from posthouse.sending.delivery.meter import Aside
 from posthouse.sending.delivery.slots import Claims, Slots

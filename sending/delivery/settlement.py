@@ -16,8 +16,8 @@ from posthouse.platform.statements import array, rows
 from posthouse.sending.campaigns import counting
 from posthouse.sending.campaigns.counting import Tally
 from posthouse.sending.delivery import turns
-from posthouse.sending.delivery.journal import Mark, Record
 from posthouse.sending.delivery.outcomes import Held, Outcome, decide
+from posthouse.sending.delivery.records import Mark, Record
 from posthouse.sending.messages.events import MessagesFailed, MessagesSent
 from posthouse.sending.softbounces import services as softbounces
 from posthouse.sending.standing import services as standing

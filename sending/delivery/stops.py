@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
-from posthouse.platform.db import session, transaction
+from posthouse.platform.db import transaction
+from posthouse.platform.statements import array, rows
 from posthouse.sending.delivery.claiming import MAY_SEND
 from posthouse.sending.delivery.desk import Consignment
+from posthouse.sending.standing.rules import grade_for
 
-_HALTED = sa.text(
-    "SELECT id FROM campaign WHERE tenant_id = :tenant AND id = ANY (:ids) AND state NOT IN ('starting', 'sending', 'waiting')"
-)
-_TENANT = sa.text("SELECT state FROM tenant WHERE reseller_id = :reseller AND id = :tenant")
-_STOPPED = sa.text(
-    "SELECT stream, grade FROM standing WHERE reseller_id = :reseller AND for_tenant_id = :tenant AND grade IN ('held', 'suspended')"
+_LOOK = (
+    "SELECT (SELECT state FROM tenant WHERE reseller_id = %(reseller)s AND id = %(tenant)s) AS state,"
+    " ARRAY(SELECT stream || ':' || grade FROM standing WHERE reseller_id = %(reseller)s AND for_tenant_id = %(tenant)s) AS grades,"
+    " ARRAY(SELECT id FROM campaign WHERE tenant_id = %(tenant)s AND id = ANY (CAST(%(ids)s AS bigint[]))"
+    " AND state NOT IN ('starting', 'sending', 'waiting')) AS halted"
 )
 
 
@@ -33,12 +32,8 @@ def _look_one(group: Sequence[Consignment]) -> None:
     scope = group[0].claimed.scope
     campaigns = {card.campaign_id for one in group for card in one.claimed.cards if card.campaign_id is not None}
     with transaction(scope):
-        live = session(scope)
-        state = live.execute(_TENANT, {"reseller": scope.reseller, "tenant": scope.tenant}).scalar_one_or_none()
-        stopped = live.execute(_STOPPED, {"reseller": scope.reseller, "tenant": scope.tenant}).all()
-        halted = frozenset(live.execute(_HALTED, {"tenant": scope.tenant, "ids": sorted(campaigns)}).scalars())
+        found = rows(scope, _LOOK, {"reseller": scope.reseller, "tenant": scope.tenant, "ids": array(campaigns)})[0]
     for one in group:
-        one.halted = halted
-        stream = one.claimed.stream
-        if state not in MAY_SEND or any(row.stream == stream or row.grade == "suspended" for row in stopped):
+        one.halted = frozenset(found.halted)
+        if found.state not in MAY_SEND or grade_for(one.claimed.stream, found.grades).lasts:
             one.halted_all = True

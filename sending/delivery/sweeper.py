@@ -12,8 +12,9 @@ from posthouse.platform.app import bell
 from posthouse.platform.db import session, transaction
 from posthouse.platform.scope import Scope
 from posthouse.sending.delivery import hosts, journal, turns
-from posthouse.sending.delivery.journal import Abandoned, Mark, Record
+from posthouse.sending.delivery.journal import Abandoned
 from posthouse.sending.delivery.models import DeliveryHost, Lease
+from posthouse.sending.delivery.records import Mark, Record
 from posthouse.sending.delivery.settlement import Settled, settle
 
 # A lease whose journal nobody can read any more is given up so long after its end.

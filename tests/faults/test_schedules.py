@@ -11,7 +11,7 @@ import pytest
 import sim_house
 
 from posthouse.platform.settings import environment
-from posthouse.sending.delivery import conversation, desk, journal
+from posthouse.sending.delivery import conversation, desk, journal, records
 
 SCHEDULES = int(environment().get("POSTHOUSE_TEST_SCHEDULES", "0")) or 20_000
 FIRST = int(environment().get("POSTHOUSE_TEST_SEED", "0")) or 1
@@ -67,7 +67,7 @@ def _takes_from_the_living(monkeypatch):
         descriptor = os.open(path, os.O_RDWR)
         tenant, lease = map(int, path.name.split("-"))
         return journal.Abandoned(
-            journal.Journal(path, descriptor), journal.parse(journal._read_all(descriptor), tenant_id=tenant, lease_id=lease)
+            journal.Journal(path, descriptor), records.parse(journal._read_all(descriptor), tenant_id=tenant, lease_id=lease)
         )
 
     monkeypatch.setattr(journal, "abandoned", lambda folder: [read(path) for path in folder.iterdir() if "-" in path.name])

@@ -65,6 +65,18 @@ def in_the_body() -> None:
     Journal.intend, Channel.write = noted, half  # type: ignore[method-assign]
 
 
+def reply_written() -> None:
+    """Cut when a final reply is on record and nothing has happened since."""
+    record = Journal.record
+
+    def noted(self: Journal, *args: Any) -> None:
+        record(self, *args)
+        self.flush()
+        die()
+
+    Journal.record = noted  # type: ignore[method-assign]
+
+
 def committing(owner: Any, name: str) -> Cut:
     """Cut when the COMMIT of the transaction in which `owner.name` was called is on its way and nobody has heard an answer."""
 
@@ -106,7 +118,8 @@ WORKER: dict[str, Cut] = {
     "K9 intent written": after(Journal, "intend"),
     "K10 in the body": in_the_body,
     "K12 reply read": before(Journal, "record"),
-    "K13 reply written": after(Journal, "record"),
+    "K12 reply read, not written yet": after(Journal, "record"),
+    "K13 reply written": reply_written,
     "K14 in the settlement": before(settlement.quotas, "settle"),
     "K15 COMMIT of the settlement sent": committing(settlement.quotas, "settle"),
     "K15 settled, nothing after": after(lane, "settle"),

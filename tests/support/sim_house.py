@@ -22,9 +22,11 @@ from posthouse.sending.delivery import journal
 from posthouse.sending.delivery.channel import Pace
 from posthouse.sending.delivery.claiming import Card, Claimed
 from posthouse.sending.delivery.conversation import End, Ended, converse
-from posthouse.sending.delivery.desk import Consignment, Desk, RouteFeed
-from posthouse.sending.delivery.journal import Journal, Mark, Record
+from posthouse.sending.delivery.desk import Consignment, Desk
+from posthouse.sending.delivery.feed import RouteFeed
+from posthouse.sending.delivery.journal import Journal
 from posthouse.sending.delivery.outcomes import Held, decide
+from posthouse.sending.delivery.records import Mark, Record
 
 TENANT, RESELLER, ROUTE = 7, 3, 11
 COMMIT_SECONDS = 30
@@ -160,6 +162,12 @@ class Claiming:
     journal: Journal | None = None
 
 
+def crash(opened: Journal) -> None:
+    """End with a journal as SIGKILL does: what is not written yet never is."""
+    opened._held = ""
+    opened.close()
+
+
 class Worker:
     """A worker process. Each step is one thing that it does; between any two it may be killed."""
 
@@ -172,7 +180,8 @@ class Worker:
         self._at_work: list[Consignment] = []
         self._settled: list[Consignment] = []
         self._claiming: Claiming | None = None
-        self._acts = [self._claim, self._settle, self._remove, *(partial(self._talk, line) for line in self._lines)]
+        self._soon: list[Callable[[], None]] = []
+        self._acts = [self._claim, self._settle, self._remove, self._do_soon, *(partial(self._talk, line) for line in self._lines)]
 
     def step(self) -> bool:
         """Do one thing; False when there is nothing to do."""
@@ -191,7 +200,7 @@ class Worker:
             if line.wire is not None:
                 line.wire.drop()
         for consignment in [*self._at_work, *self._settled]:
-            consignment.claimed.journal.close()
+            crash(consignment.claimed.journal)
         if self._claiming is not None:
             self._world.orphan(self._claiming)
 
@@ -219,7 +228,7 @@ class Worker:
     def _take(self, claiming: Claiming, opened: Journal) -> None:
         cards = tuple(self._world.card(number) for number in claiming.ids)
         claimed = Claimed(scope=SCOPE, lease_id=claiming.lease_id, stream="marketing", pool_id=1, journal=opened, cards=cards)
-        consignment = Consignment(claimed, {1: Composer()}, work_until=float("inf"))
+        consignment = Consignment(claimed, {1: Composer()}, work_until=float("inf"), soon=self._soon.append)
         self._at_work.append(consignment)
         self._desk.add(consignment)
 
@@ -257,6 +266,12 @@ class Worker:
                 self._settled.append(consignment)
                 return True
         return False
+
+    def _do_soon(self) -> bool:
+        if not self._soon:
+            return False
+        self._soon.pop(0)()
+        return True
 
     def _remove(self) -> bool:
         if not self._settled:

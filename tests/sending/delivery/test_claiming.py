@@ -13,9 +13,10 @@ from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
 from posthouse.platform.scope import system
 from posthouse.sending.delivery import hosts, picking, turns
-from posthouse.sending.delivery.claiming import MOST, Place, claim
-from posthouse.sending.delivery.journal import Mark, Record
+from posthouse.sending.delivery.claiming import Place, claim
+from posthouse.sending.delivery.records import Mark, Record
 from posthouse.sending.delivery.settlement import Settled, settle
+from posthouse.sending.delivery.sizing import USUAL
 from posthouse.sending.pools import services as pools
 from posthouse.tenants.quotas import services as quotas
 
@@ -130,7 +131,7 @@ def test_those_who_queue_for_a_due_lane_do_not_wait_for_each_other(world, place,
 
 def test_a_single_message_does_not_wait_for_a_campaign_s_lease(app, world, place, settings):
     """A campaign's claim that hangs before its end holds nothing that a claim of the same tenant's single message needs."""
-    queue(world.a1, MOST + 50, campaign=campaign(world.a1))
+    queue(world.a1, USUAL + 50, campaign=campaign(world.a1))
     queue(world.a1, 1, stream="transactional")
     with elsewhere(settings) as other:
         other.execute("SELECT 1 FROM lane_tenant WHERE tenant_id = %s AND stream = 'marketing' FOR UPDATE", (world.a1.id,))
@@ -141,14 +142,14 @@ def test_a_single_message_does_not_wait_for_a_campaign_s_lease(app, world, place
         settled(single)
         assert bulk.is_alive()
         other.rollback()
-        assert len(bulk.ended().cards) == MOST
+        assert len(bulk.ended().cards) == USUAL
 
 
 def test_the_ledger_is_locked_when_all_else_is_done(app, world, place, settings):
     """While no limit binds the lease is written and its journal made before the rows are asked for that are everybody's."""
     with transaction(world.a1.scope):
-        quotas.set_allowance(world.a1.scope, layer="tenant", owner_id=world.a1.id, period="month", allowed=2 * MOST)
-    queue(world.a1, MOST + 1, campaign=campaign(world.a1))
+        quotas.set_allowance(world.a1.scope, layer="tenant", owner_id=world.a1.id, period="month", allowed=2 * USUAL)
+    queue(world.a1, USUAL + 1, campaign=campaign(world.a1))
     settled(claim(world.a1.scope, stream="marketing", place=place))
     with elsewhere(settings) as other:
         other.execute("SELECT 1 FROM operator_quota_window FOR UPDATE")
@@ -179,14 +180,14 @@ def test_a_limit_that_binds_takes_nothing_too_much(world, place):
 
 def test_what_comes_back_is_picked_again_once(world, place):
     """A process goes on from where it picked last, and at the queue's end takes what came back meanwhile; each message once."""
-    queue(world.a1, 2 * MOST + 50, campaign=campaign(world.a1))
+    queue(world.a1, 2 * USUAL + 50, campaign=campaign(world.a1))
     first = claim(world.a1.scope, stream="marketing", place=place)
     second = claim(world.a1.scope, stream="marketing", place=place)
     settled(first, sent=False)
     third = claim(world.a1.scope, stream="marketing", place=place)
     fourth = claim(world.a1.scope, stream="marketing", place=place)
     ids = [{card.id for card in one.cards} for one in (first, second, third, fourth)]
-    assert [len(one) for one in ids] == [MOST, MOST, MOST, 50]
+    assert [len(one) for one in ids] == [USUAL, USUAL, USUAL, 50]
     assert not ids[0] & ids[1]
     assert not ids[2] & ids[3]
     assert ids[2] | ids[3] == ids[0] | (ids[2] - ids[0])
@@ -195,7 +196,7 @@ def test_what_comes_back_is_picked_again_once(world, place):
 
 def test_the_start_of_a_queue_is_looked_at_again_soon(world, place, settings, monkeypatch):
     """What somebody held when its turn came does not wait for the end of a queue of a million."""
-    queue(world.a1, 3 * MOST + 50, campaign=campaign(world.a1))
+    queue(world.a1, 3 * USUAL + 50, campaign=campaign(world.a1))
     with elsewhere(settings) as other:
         (held,) = other.execute("SELECT id FROM message ORDER BY not_before LIMIT 1 FOR UPDATE").fetchone()
         first = claim(world.a1.scope, stream="marketing", place=place)

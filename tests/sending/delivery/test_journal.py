@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posthouse.sending.delivery import hosts, journal
-from posthouse.sending.delivery.journal import JournalFailed, Mark
+from posthouse.sending.delivery import hosts, journal, records
+from posthouse.sending.delivery.journal import JournalFailed
+from posthouse.sending.delivery.records import Mark
 from posthouse.sending.delivery.wire import Reply
 
 _REPLY = st.builds(Reply, st.integers(200, 599), st.sampled_from([None, "5.1.1", "4.2.2"]), st.text(max_size=60))
@@ -37,7 +38,7 @@ def _write(folder, acts):
 def test_what_was_written_is_read(tmp_path_factory, acts):
     """The last word about each message comes back, whatever text the server used."""
     path = _write(tmp_path_factory.mktemp("j"), acts)
-    replay = journal.parse(path.read_bytes(), tenant_id=7, lease_id=9)
+    replay = records.parse(path.read_bytes(), tenant_id=7, lease_id=9)
     assert (replay.damaged, replay.until, replay.reseller_id) == (0, 1_000, 2)
     last = {message_id: (mark, reply) for message_id, mark, reply in acts}
     assert replay.records.keys() == last.keys()
@@ -54,20 +55,20 @@ def test_a_torn_end_loses_only_the_last_line(tmp_path_factory, acts, data):
     raw = _write(tmp_path_factory.mktemp("j"), acts).read_bytes()
     cut = raw[: data.draw(st.integers(0, len(raw)))]
     whole = cut[: cut.rfind(b"\n") + 1]
-    assert journal.parse(cut, tenant_id=7, lease_id=9) == journal.parse(whole, tenant_id=7, lease_id=9)
-    assert journal.parse(cut + b"\x00" * 50, tenant_id=7, lease_id=9) == journal.parse(whole, tenant_id=7, lease_id=9)
+    assert records.parse(cut, tenant_id=7, lease_id=9) == records.parse(whole, tenant_id=7, lease_id=9)
+    assert records.parse(cut + b"\x00" * 50, tenant_id=7, lease_id=9) == records.parse(whole, tenant_id=7, lease_id=9)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read(data):
     """Damage never raises; it makes silent messages unknown instead of unsent."""
-    replay = journal.parse(data, tenant_id=7, lease_id=9)
+    replay = records.parse(data, tenant_id=7, lease_id=9)
     assert (replay.of(10**18) is None) == (replay.damaged == 0)
 
 
 def test_a_foreign_head_is_damage():
     """A journal that names another lease than its file does proves nothing."""
-    replay = journal.parse(b"L 7 10 5 2 -\nO 1 250 - dot ok\n", tenant_id=7, lease_id=9)
+    replay = records.parse(b"L 7 10 5 2 -\nO 1 250 - dot ok\n", tenant_id=7, lease_id=9)
     assert replay.damaged == 1
     assert replay.of(2).mark is Mark.UNKNOWN
 
@@ -75,7 +76,7 @@ def test_a_foreign_head_is_damage():
 def test_route_is_kept_from_the_intent(tmp_path):
     """The final line needs not repeat by which route the message went."""
     path = _write(tmp_path, [(1, Mark.INTENT, Reply(250, None, "")), (1, Mark.SENT, Reply(250, "2.0.0", "ok"))])
-    record = journal.parse(path.read_bytes(), tenant_id=7, lease_id=9).of(1)
+    record = records.parse(path.read_bytes(), tenant_id=7, lease_id=9).of(1)
     assert (record.mark, record.route_id, record.code, record.enhanced) == (Mark.SENT, 3, 250, "2.0.0")
 
 
@@ -187,7 +188,32 @@ def test_a_power_loss_makes_silent_messages_unknown(tmp_path):
     opened.close()
     (path,) = tmp_path.iterdir()
     before = path.read_bytes()
-    same = journal.parse(before, tenant_id=7, lease_id=9)
+    same = records.parse(before, tenant_id=7, lease_id=9)
     assert (same.of(1).mark, same.of(2)) == (Mark.SENT, None)
-    after = journal.parse(before.replace(hosts.boot().encode(), b"another-start"), tenant_id=7, lease_id=9)
+    after = records.parse(before.replace(hosts.boot().encode(), b"another-start"), tenant_id=7, lease_id=9)
     assert (after.of(1).mark, after.of(2).mark, after.damaged) == (Mark.SENT, Mark.UNKNOWN, 0)
+
+
+def test_a_final_reply_is_written_with_the_next_intent_or_when_asked(tmp_path):
+    """A write less for each message; what was heard is on record before another body leaves, and whenever the file is let go."""
+    opened = journal.create(tmp_path, 7, 9, 1_000, reseller_id=2)
+    (path,) = tmp_path.iterdir()
+
+    def marks():
+        return {number: one.mark for number, one in records.parse(path.read_bytes(), tenant_id=7, lease_id=9).records.items()}
+
+    opened.intend(1, 5)
+    opened.record(Mark.SENT, 1, Reply(250, "2.0.0", "ok"), "dot")
+    assert marks() == {1: Mark.INTENT}
+    opened.intend(2, 5)
+    assert marks() == {1: Mark.SENT, 2: Mark.INTENT}
+    opened.record(Mark.DEFERRED, 2, Reply(451, None, "later"), "dot")
+    opened.flush()
+    assert marks() == {1: Mark.SENT, 2: Mark.DEFERRED}
+    size = path.stat().st_size
+    opened.flush()
+    assert path.stat().st_size == size
+    opened.intend(3, 5)
+    opened.record(Mark.REFUSED, 3, Reply(550, None, "no"), "dot")
+    opened.close()
+    assert marks() == {1: Mark.SENT, 2: Mark.DEFERRED, 3: Mark.REFUSED}

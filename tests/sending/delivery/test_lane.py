@@ -22,8 +22,8 @@ from posthouse.sending.campaigns import report
 from posthouse.sending.content.cards import RenderFailed
 from posthouse.sending.delivery import claiming, hosts, journal, sweeper, turns
 from posthouse.sending.delivery.claiming import Place, claim
-from posthouse.sending.delivery.journal import Mark
 from posthouse.sending.delivery.lane import LaneWorker
+from posthouse.sending.delivery.records import Mark
 from posthouse.sending.delivery.settlement import Settled, settle
 from posthouse.sending.delivery.wire import Reply
 from posthouse.sending.messages import queries

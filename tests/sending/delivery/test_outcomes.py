@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posthouse.sending.delivery.journal import Mark, Record
 from posthouse.sending.delivery.outcomes import COMPOSE, Held, decide
+from posthouse.sending.delivery.records import Mark, Record
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 _RECORD = st.none() | st.builds(

@@ -16,7 +16,7 @@ from posthouse.sending.campaigns import composers, report
 from posthouse.sending.campaigns import services as campaigns
 from posthouse.sending.delivery import hosts
 from posthouse.sending.delivery.claiming import Place, claim
-from posthouse.sending.delivery.journal import Mark, Record
+from posthouse.sending.delivery.records import Mark, Record
 from posthouse.sending.delivery.settlement import settle
 from posthouse.sending.messages import queries, services
 from posthouse.sending.messages.events import MessageBounced, MessageComplained

@@ -14,7 +14,7 @@ from posthouse.platform import clock
 from posthouse.platform.db import session, transaction
 from posthouse.platform.errors import Forbidden, Invalid, Missing
 from posthouse.sending.delivery.claiming import claim
-from posthouse.sending.delivery.journal import Mark, Record
+from posthouse.sending.delivery.records import Mark, Record
 from posthouse.sending.delivery.settlement import settle
 from posthouse.sending.mailboxes.rules import group_of
 from posthouse.sending.pools import services as pools

@@ -15,7 +15,7 @@ from posthouse.platform.db import session, transaction
 from posthouse.platform.events import emit
 from posthouse.platform.ids import encode
 from posthouse.sending.delivery.claiming import claim
-from posthouse.sending.delivery.journal import Mark, Record
+from posthouse.sending.delivery.records import Mark, Record
 from posthouse.sending.delivery.settlement import Settled, settle
 from posthouse.sending.events import MessageOpened
 from posthouse.sending.messages.events import MessagesSent
