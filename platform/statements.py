@@ -6,12 +6,14 @@ For statements that run once a lease or oftener; everything else goes through `s
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import psycopg
 import sqlalchemy as sa
-from psycopg.rows import namedtuple_row
+from psycopg.rows import RowMaker
 
 from posthouse.platform.db import connection
 from posthouse.platform.scope import Scope
@@ -25,7 +27,7 @@ def rows(scope: Scope, statement: str, values: Mapping[str, Any]) -> list[Any]:
     live = connection(scope)
     driver: psycopg.Connection[Any] = live.connection.dbapi_connection  # type: ignore[assignment]
     try:
-        with driver.cursor(row_factory=namedtuple_row) as cursor:
+        with driver.cursor(row_factory=_named) as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
     except psycopg.Error as problem:
@@ -34,6 +36,17 @@ def rows(scope: Scope, statement: str, values: Mapping[str, Any]) -> list[Any]:
         raise sa.exc.DBAPIError.instance(
             statement, dict(values), problem, psycopg.Error, connection_invalidated=driver.closed, dialect=live.dialect
         ) from problem
+
+
+def _named(cursor: psycopg.Cursor[Any]) -> RowMaker[Any]:
+    """Make named tuples as the driver's own factory does, but without a step in Python for each row."""
+    columns = cursor.description or ()
+    return partial(tuple.__new__, _row_type(tuple([column.name for column in columns])))
+
+
+@lru_cache(512)
+def _row_type(names: tuple[str, ...]) -> type[Any]:
+    return namedtuple("Row", names, rename=True)  # noqa: PYI024 - the statement says its names
 
 
 def array(values: Iterable[object]) -> str:
