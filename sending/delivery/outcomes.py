@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from posthouse.sending.delivery import retry
 from posthouse.sending.delivery.records import Mark, Record
@@ -34,8 +35,7 @@ class Held:
         return self.expires_at or self.created_at + HORIZONS[self.stream]
 
 
-@dataclass(slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What it becomes. `used`: it counts against the quota. `event` is empty where nothing happened that is worth telling."""
 
     id: int

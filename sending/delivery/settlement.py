@@ -42,13 +42,14 @@ _HELD = (
     "SELECT id, stream, campaign_id, list_id, domain, email_norm, attempts, created_at, expires_at FROM message"
     " WHERE tenant_id = %(tenant)s AND lease_id = %(lease)s AND state = 'leased' ORDER BY id FOR UPDATE"
 )
+_WRITTEN = ("id", "state", "reason", "attempts", "not_before", "route_id", "code", "status", "text", "hard", "event")
 _STOPPED = "SELECT id FROM campaign WHERE tenant_id = %(tenant)s AND id = ANY (CAST(%(campaigns)s AS bigint[])) AND state = 'stopped'"
 # The outcomes, what is told of them, and the end of the lease. Its messages are found by the lease, and the policy alone names the
 # tenant: of one that is new the planner would think that it has a single row, and read all of them.
 _WRITE = (
-    "WITH u AS MATERIALIZED (SELECT * FROM unnest(CAST(%(ids)s AS bigint[]), CAST(%(states)s AS text[]), CAST(%(reasons)s AS text[]),"
-    " CAST(%(attempts)s AS smallint[]), CAST(%(not_befores)s AS timestamptz[]), CAST(%(routes)s AS bigint[]), CAST(%(codes)s AS smallint[]),"
-    " CAST(%(statuses)s AS text[]), CAST(%(texts)s AS text[]), CAST(%(hards)s AS boolean[]), CAST(%(events)s AS text[]))"
+    "WITH u AS MATERIALIZED (SELECT * FROM unnest(CAST(%(id)s AS bigint[]), CAST(%(state)s AS text[]), CAST(%(reason)s AS text[]),"
+    " CAST(%(attempts)s AS smallint[]), CAST(%(not_before)s AS timestamptz[]), CAST(%(route_id)s AS bigint[]), CAST(%(code)s AS smallint[]),"
+    " CAST(%(status)s AS text[]), CAST(%(text)s AS text[]), CAST(%(hard)s AS boolean[]), CAST(%(event)s AS text[]))"
     " AS u (id, state, reason, attempts, not_before, route_id, code, status, text, hard, event)),"
     " told AS (INSERT INTO message_event (tenant_id, message_id, kind, at, code, text)"
     " SELECT %(tenant)s, u.id, u.event, %(now)s, u.code, coalesce(nullif(u.text, ''), u.reason) FROM u WHERE u.event <> ''),"
@@ -105,20 +106,11 @@ def _stopped(scope: Scope, unsent: Sequence[Held]) -> frozenset[int]:
 
 
 def _write(scope: Scope, outcomes: Sequence[Outcome], values: Mapping[str, Any]) -> None:
-    columns: dict[str, list[Any]] = {
-        "ids": [one.id for one in outcomes],
-        "states": [one.state for one in outcomes],
-        "reasons": [one.reason for one in outcomes],
-        "attempts": [min(one.attempts, 32_000) for one in outcomes],
-        "not_befores": [one.not_before for one in outcomes],
-        "routes": [one.route_id for one in outcomes],
-        "codes": [one.code for one in outcomes],
-        "statuses": [one.status for one in outcomes],
-        "texts": [one.text for one in outcomes],
-        "hards": [one.hard for one in outcomes],
-        "events": [one.event for one in outcomes],
-    }
-    rows(scope, _WRITE, {**values, **{name: array(column) for name, column in columns.items()}})
+    # All columns at once: field by field, this would cost as much as deciding. A lease may hold nothing any more.
+    columns: dict[str, Sequence[Any]] = dict.fromkeys(Outcome._fields, ())
+    columns |= zip(Outcome._fields, zip(*outcomes, strict=True), strict=False)
+    columns["attempts"] = [min(attempts, 32_000) for attempts in columns["attempts"]]
+    rows(scope, _WRITE, {**values, **{name: array(columns[name]) for name in _WRITTEN}})
 
 
 def _tell(scope: Scope, held: Sequence[Held], outcomes: Sequence[Outcome], now: datetime) -> None:

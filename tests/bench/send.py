@@ -33,7 +33,7 @@ DELAY_MS = 20
 WARM_UP = 1_000
 OTHER_TENANTS = 1_000
 MESSAGES_OF_OTHERS = 100
-SIGNS = 4_000
+SIGNS = 10_000
 _OTHERS = sa.text(
     "INSERT INTO message (tenant_id, revision_id, recipient, email_norm, domain, stream, state, not_before, created_at, settled_at)"
     " SELECT :tenant, 1, 'p' || n || '@x.example', 'p' || n || '@x.example', 'x.example', 'marketing', 'sent', now(), now(), now()"
