@@ -27,7 +27,7 @@ from posthouse.sending.delivery.records import Mark
 from posthouse.sending.delivery.settlement import Settled, settle
 from posthouse.sending.delivery.sizing import Sizes
 
-OPEN_MESSAGES = 1_600  # at most about so many under lease at once, so that a stop or a death concerns few
+OPEN_MESSAGES = 800  # at most about so many under lease at once, so that a stop or a death concerns few
 OPEN_LEASES = 40  # single messages come one a lease, and a slow server must not hold up those for another
 BELL_SECONDS = 1.0
 BELL_AT_WORK_SECONDS = 0.2

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 LEASE_SECONDS = 5.0
-MOST = 800
-USUAL = 400  # before anything is known of a pool
+MOST = 400  # larger ones keep the processor from single messages for longer, and spare little
+USUAL = MOST  # before anything is known of a pool
 LEAST = 50
 TELLING = 20  # fewer messages say nothing about a pool's pace
 
