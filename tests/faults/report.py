@@ -65,17 +65,22 @@ def main() -> None:
     for name, runs in found.items():
         if runs:
             page = DOCS / f"{name}.md"
-            stood = page.read_text().split("\n") if name == "floods" and page.exists() else []
+            stood = page.read_text().split("\n") if page.exists() else []
             page.write_text("\n".join([*pages[name](runs, stood), "", *_versions(runs, stood)]) + "\n")
             print(page.relative_to(ROOT))
 
 
-def _faults(runs: list[dict[str, Any]], _stood: list[str]) -> list[str]:
-    return [HEAD, *_table(runs)]
+def _rows(rows: list[str], stood: list[str]) -> list[str]:
+    """These rows and those that stood on the page, by time: long runs are made on several machines. A run is known by its time and seed."""
+    lines = [*(line for line in stood if line.startswith("| 20")), *rows]
+    return sorted({tuple(line.split(" | ")[:2]): line for line in lines}.values())
+
+
+def _faults(runs: list[dict[str, Any]], stood: list[str]) -> list[str]:
+    return [HEAD, *_table(_rows([_line(_row(run)) for run in runs], stood))]
 
 
 def _floods(runs: list[dict[str, Any]], stood: list[str]) -> list[str]:
-    """The page with the runs that are kept here and those that stood there: floods last long, and are made on several machines."""
     names = [
         "When (UTC)",
         "Seed",
@@ -95,9 +100,7 @@ def _floods(runs: list[dict[str, Any]], stood: list[str]) -> list[str]:
         "Took",
         "Load",
     ]
-    lines = [*(line for line in stood if line.startswith("| 20")), *(_line(_flood(run)) for run in runs)]
-    rows = {tuple(line.split(" | ")[:2]): line for line in lines}  # a run is known by its time and seed
-    return [FLOOD_HEAD, _line(names), _line(["---"] * len(names)), *sorted(rows.values())]
+    return [FLOOD_HEAD, _line(names), _line(["---"] * len(names)), *_rows([_line(_flood(run)) for run in runs], stood)]
 
 
 def _flood(run: dict[str, Any]) -> tuple[str, ...]:
@@ -118,7 +121,7 @@ def _counted(what: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in sorted(what.items()))
 
 
-def _table(runs: list[dict[str, Any]]) -> list[str]:
+def _table(rows: list[str]) -> list[str]:
     names = (
         "When (UTC)",
         "Seed",
@@ -133,11 +136,9 @@ def _table(runs: list[dict[str, Any]]) -> list[str]:
         "Took",
         "Load",
     )
-    rows = [_row(run) for run in runs]
-    total = sum(sum(run["kills"].values()) for run in runs)
-    taken, wire = sum(run["taken"] for run in runs), sum(_wire(run) for run in runs)
-    rows.append(("all", "", f"{total:,}", "", f"{taken:,}", "0", f"{wire:,}", f"{wire / total:.2f}", "", "", "", ""))
-    return [_line(names), _line(["---"] * len(names)), *map(_line, rows)]
+    kills, taken, wire = (sum(int(row.split(" | ")[column].replace(",", "")) for row in rows) for column in (2, 4, 6))
+    total = ("all", "", f"{kills:,}", "", f"{taken:,}", "0", f"{wire:,}", f"{wire / kills:.2f}", "", "", "", "")
+    return [_line(names), _line(["---"] * len(names)), *rows, _line(total)]
 
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
