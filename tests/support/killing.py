@@ -185,7 +185,8 @@ class Yard:
         for mail in self.mails:
             self.add(mail, 2 * QUOTA if mail.name == "limited" else 300)
         while self.kills.total() < kills and (end is None or time.monotonic() < end):
-            time.sleep(self.rng.uniform(0.01, 0.14))
+            # Half of them die before they have their share of a route's connections, which takes up to a second; the others at work.
+            time.sleep(self.rng.uniform(0.01, 0.14) if self.rng.random() < 0.5 else self.rng.uniform(0.2, 0.8))
             self.kill_one(victims)
             if self.kills.total() % 10 == 0:
                 for mail in self.mails:
