@@ -1,7 +1,8 @@
 """An SMTP sink that takes everything at once, and a source that sends as fast as it is let; each a process of its own.
 
 Debian's smtp-sink and smtp-source (package postfix) are taken where they are installed; these two stand in for them, and
-do the one thing that those can't: add milliseconds to every reply.
+do the things that those can't: add milliseconds to every reply, note when a letter came. Where they stand in, both go through a letter line by
+line for the sake of its dots as those do (RFC 5321 section 4.5.2).
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Sink(asyncio.Protocol):
     def __init__(self, delay_seconds: float, note: int | None = None) -> None:
         self._delay = delay_seconds
         self._note = note
+        self._stands_in = not delay_seconds and note is None
         self._recipient = b""
+        self._letter = b""
         self._buffer = b""
         self._in_data = False
 
@@ -45,12 +48,12 @@ class Sink(asyncio.Protocol):
             if end < 0:
                 break
             line = self._buffer[:4].upper()
-            if line == b"RCPT":
+            if self._in_data and self._stands_in:
+                self._letter = _without_dots(self._buffer[2:end])
+            elif line == b"RCPT":
                 self._recipient = self._buffer[:end].partition(b"<")[2].partition(b">")[0]
             self._buffer = self._buffer[end + (5 if self._in_data else 2) :]
             replies.append(self._answer(line))
-        if self._in_data and len(self._buffer) > 4:
-            self._buffer = self._buffer[-4:]
         if replies:
             self._say(replies)
 
@@ -99,7 +102,7 @@ class Source(asyncio.Protocol):
         if self._step == -1 and data.startswith(b"220"):
             self._transport.write(b"HELO source\r\n")
         elif data.startswith(b"354"):
-            self._transport.write(self._letter)
+            self._transport.write(_with_dots(self._letter) + _END)
             self._step = 0
         else:
             self._next()
@@ -119,6 +122,14 @@ class Source(asyncio.Protocol):
             self._done.set_result(None)
 
 
+def _with_dots(letter: bytes) -> bytes:
+    return b"\r\n".join([b"." + line if line.startswith(b".") else line for line in letter.split(b"\r\n")])
+
+
+def _without_dots(letter: bytes) -> bytes:
+    return b"\r\n".join([line[1:] if line.startswith(b".") else line for line in letter.split(b"\r\n")])
+
+
 async def _sink(port: int, delay_seconds: float, notes: str) -> None:
     note = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if notes else None
     server = await asyncio.get_running_loop().create_server(lambda: Sink(delay_seconds, note), "127.0.0.1", port, backlog=1_000)
@@ -127,7 +138,7 @@ async def _sink(port: int, delay_seconds: float, notes: str) -> None:
 
 async def _source(port: int, messages: int, size: int, sessions: int) -> None:
     loop = asyncio.get_running_loop()
-    letter = b"Subject: x\r\n\r\n" + (b"x" * 78 + b"\r\n") * (size // 80) + b".\r\n"
+    letter = b"Subject: x\r\n\r\n" + (b"x" * 78 + b"\r\n") * (size // 80 - 1) + b"x" * 78
     left, ends = [messages], [loop.create_future() for _ in range(sessions)]
     for end in ends:
         await loop.create_connection(lambda end=end: Source(letter, left, end), "127.0.0.1", port)
