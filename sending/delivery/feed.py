@@ -57,7 +57,7 @@ class RouteFeed:
         """Pass on; see Consignment."""
         owner = self._owner.pop(letter.message_id)
         owner.lose(letter, why)
-        self._gate.heard(owner.group_of(letter.message_id), Verdict.REFUSED, Reply(0, None, ""))
+        self._gate.heard(owner.group_of(letter.message_id), Verdict.REFUSED, _NOTHING)
 
     def give_back(self, letter: Letter, why: str, *, tried: bool) -> None:
         """Pass on, and have an idle connection look again."""
